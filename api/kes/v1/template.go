@@ -1,0 +1,209 @@
+package v1
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/countersign/countersign/api"
+)
+
+// secretTemplate is spec.template, decoded and checked: the parts of a Secret
+// that a user may add to the generated one.
+type secretTemplate struct {
+	secretType          string
+	labels, annotations map[string]string
+	data, stringData    map[string][]byte
+	immutable           *bool
+}
+
+// content merges the values into the template. Values win over template data,
+// and stringData over both, as the apiserver has it.
+func (t *secretTemplate) content(values map[string][]byte) *api.Content {
+	data := map[string][]byte{}
+	maps.Copy(data, t.data)
+	maps.Copy(data, values)
+	maps.Copy(data, t.stringData)
+	return &api.Content{
+		Type: t.secretType, Labels: t.labels, Annotations: t.annotations,
+		Data: data, Immutable: t.immutable,
+	}
+}
+
+// template decodes spec.template field by field, so that each mistake is told
+// with its place, and refuses what no ExternalSecret may render.
+func (e *ExternalSecret) template() (*secretTemplate, field.ErrorList) {
+	at := field.NewPath("spec", "template")
+	reader := templateReader{}
+	fields := map[string]any{}
+	if e.Spec.Template != nil && len(e.Spec.Template.Raw) > 0 {
+		if err := json.Unmarshal(e.Spec.Template.Raw, &fields); err != nil {
+			reader.refuse(field.Invalid(at, "", "not an object"))
+		}
+	}
+	reader.noExpressions(fields, at)
+	t := &secretTemplate{}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		reader.read(t, name, fields[name], at.Child(name))
+	}
+	t.secretType = cmp.Or(t.secretType, e.Spec.Type, string(corev1.SecretTypeOpaque))
+	reader.checkType(t.secretType, at.Child("type"))
+	return t, reader.errs
+}
+
+// templateReader collects what is wrong.
+type templateReader struct{ errs field.ErrorList }
+
+func (r *templateReader) refuse(err *field.Error) { r.errs = append(r.errs, err) }
+
+func (r *templateReader) read(t *secretTemplate, name string, value any, at *field.Path) {
+	switch name {
+	case "apiVersion", "kind":
+		// The generated ones win, whatever stands here.
+	case "type":
+		t.secretType = r.text(value, at)
+	case "metadata":
+		r.metadata(t, value, at)
+	case "data":
+		t.data = r.base64Data(value, at)
+	case "stringData":
+		t.stringData = r.stringData(value, at)
+	case "immutable":
+		immutable, ok := value.(bool)
+		if !ok {
+			r.refuse(field.TypeInvalid(at, "", "write true or false"))
+		}
+		t.immutable = &immutable
+	default:
+		r.refuse(field.Forbidden(at, "a Secret's template has type, metadata, data, stringData and immutable"))
+	}
+}
+
+func (r *templateReader) metadata(t *secretTemplate, value any, at *field.Path) {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		r.refuse(field.TypeInvalid(at, "", "write an object"))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		switch name {
+		case "labels":
+			t.labels = r.texts(fields[name], at.Child(name))
+			r.checkLabels(t.labels, at.Child(name))
+		case "annotations":
+			t.annotations = r.texts(fields[name], at.Child(name))
+			r.checkReserved(t.annotations, at.Child(name))
+		case "name", "creationTimestamp":
+			// Tools that print a Secret leave them; the generated ones win.
+		default:
+			r.refuse(field.Forbidden(at.Child(name), "only labels and annotations may be set"))
+		}
+	}
+}
+
+func (r *templateReader) text(value any, at *field.Path) string {
+	text, ok := value.(string)
+	if !ok {
+		r.refuse(field.TypeInvalid(at, "", "write a string; numbers, booleans and null need quotes"))
+	}
+	return text
+}
+
+func (r *templateReader) texts(value any, at *field.Path) map[string]string {
+	fields, ok := value.(map[string]any)
+	if !ok {
+		r.refuse(field.TypeInvalid(at, "", "write an object of strings"))
+		return nil
+	}
+	texts := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		texts[name] = r.text(fields[name], at.Key(name))
+	}
+	return texts
+}
+
+func (r *templateReader) stringData(value any, at *field.Path) map[string][]byte {
+	data := map[string][]byte{}
+	for name, text := range r.texts(value, at) {
+		data[name] = []byte(text)
+	}
+	r.checkKeys(data, at)
+	return data
+}
+
+func (r *templateReader) base64Data(value any, at *field.Path) map[string][]byte {
+	data := map[string][]byte{}
+	texts := r.texts(value, at)
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		decoded, err := base64.StdEncoding.DecodeString(texts[name])
+		if err != nil {
+			r.refuse(field.Invalid(at.Key(name), "", "not base64; write plain text under stringData"))
+		}
+		data[name] = decoded
+	}
+	r.checkKeys(data, at)
+	return data
+}
+
+func (r *templateReader) checkKeys(data map[string][]byte, at *field.Path) {
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		for _, problem := range validation.IsConfigMapKey(name) {
+			r.refuse(field.Invalid(at.Key(name), name, problem))
+		}
+	}
+}
+
+func (r *templateReader) checkLabels(labels map[string]string, at *field.Path) {
+	r.checkReserved(labels, at)
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		for _, problem := range slices.Concat(validation.IsQualifiedName(name), validation.IsValidLabelValue(labels[name])) {
+			r.refuse(field.Invalid(at.Key(name), labels[name], problem))
+		}
+	}
+}
+
+func (r *templateReader) checkReserved(names map[string]string, at *field.Path) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if strings.HasPrefix(name, api.ReservedPrefix) {
+			r.refuse(field.Forbidden(at.Key(name), api.ReservedPrefix+" is Countersign's own"))
+		}
+	}
+}
+
+// checkType keeps ExternalSecrets from minting credentials of the cluster.
+func (r *templateReader) checkType(secretType string, at *field.Path) {
+	switch corev1.SecretType(secretType) {
+	case corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken:
+		r.refuse(field.Forbidden(at, fmt.Sprintf("a Secret of type %s is a credential of the cluster itself", secretType)))
+	}
+}
+
+// noExpressions refuses what kubernetes-external-secrets would have run as
+// JavaScript: written into the Secret as it stands, it would be a wrong value.
+func (r *templateReader) noExpressions(value any, at *field.Path) {
+	switch value := value.(type) {
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			r.noExpressions(value[name], childOrKey(at, name))
+		}
+	case string:
+		if strings.Contains(value, "<%") || strings.Contains(value, "${") {
+			r.refuse(field.Forbidden(at, "template expressions (<% %> and ${ }) are not supported"))
+		}
+	}
+}
+
+func childOrKey(at *field.Path, name string) *field.Path {
+	if strings.ContainsAny(name, "./[]") {
+		return at.Key(name)
+	}
+	return at.Child(name)
+}

@@ -1,0 +1,111 @@
+package api
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Condition types.
+const (
+	// ConditionReady says whether the Secret holds what was last asked for.
+	ConditionReady = "Ready"
+	// ConditionAllowed says whether policy allows the object now.
+	ConditionAllowed = "Allowed"
+)
+
+// SyncStatus is what the controller remembers of an object, so that a restart
+// resumes and reads nothing it need not.
+type SyncStatus struct {
+	// Conditions are Ready and Allowed.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// SyncedGeneration is the generation that the Secret was last written for.
+	// +optional
+	SyncedGeneration int64 `json:"syncedGeneration,omitempty"`
+	// SyncedStamp is the countersign.dev/stamped-at that the Secret was last written for.
+	// +optional
+	SyncedStamp string `json:"syncedStamp,omitempty"`
+	// SyncedResync is the countersign.dev/resync that the Secret was last written for.
+	// +optional
+	SyncedResync string `json:"syncedResync,omitempty"`
+	// Secret is how the Secret was left.
+	// +optional
+	Secret *SecretState `json:"secret,omitempty"`
+	// Reads are the Vault paths that the Secret was made of.
+	// +optional
+	// +listType=atomic
+	Reads []ReadState `json:"reads,omitempty"`
+	// Retry is set while the last attempt has failed.
+	// +optional
+	Retry *Retry `json:"retry,omitempty"`
+}
+
+// SecretState is what tells a Secret that stands as it was left from one that
+// somebody changed.
+type SecretState struct {
+	// UID of the Secret.
+	UID types.UID `json:"uid"`
+	// AppliedAt is the time of our entry in the Secret's managedFields.
+	AppliedAt metav1.Time `json:"appliedAt"`
+	// Keys is the number of data keys that were applied.
+	Keys int32 `json:"keys"`
+}
+
+// ReadState is one read that the Secret was made of.
+type ReadState struct {
+	// Path is the full Vault API path.
+	Path string `json:"path"`
+	// Version is the KV v2 version that Vault answered with.
+	// +optional
+	Version int64 `json:"version,omitempty"`
+}
+
+// Retry is the failed attempt and when the next one is due.
+type Retry struct {
+	// Reason is the class of the failure, as in the Ready condition.
+	Reason string `json:"reason"`
+	// Attempts counts the failures in a row.
+	Attempts int32 `json:"attempts"`
+	// Next is the time of the next attempt.
+	Next metav1.Time `json:"next"`
+	// Version is what was attempted; a newer one is tried at once.
+	Version Version `json:"version"`
+	// PolicyRevision is the policy at the time; another one is tried at once.
+	// +optional
+	PolicyRevision string `json:"policyRevision,omitempty"`
+}
+
+// Version is what a user can change to have the values read.
+type Version struct {
+	// Generation is metadata.generation: it rises with each change of the spec.
+	Generation int64 `json:"generation"`
+	// Stamp is the value of countersign.dev/stamped-at.
+	// +optional
+	Stamp string `json:"stamp,omitempty"`
+	// Resync is the value of countersign.dev/resync.
+	// +optional
+	Resync string `json:"resync,omitempty"`
+}
+
+// VersionOf is the version of the object as it stands.
+func VersionOf(source metav1.Object) Version {
+	annotations := source.GetAnnotations()
+	return Version{
+		Generation: source.GetGeneration(),
+		Stamp:      annotations[StampedAt],
+		Resync:     annotations[Resync],
+	}
+}
+
+// Synced is the version that the Secret was last written for.
+func (s *SyncStatus) Synced() Version {
+	return Version{Generation: s.SyncedGeneration, Stamp: s.SyncedStamp, Resync: s.SyncedResync}
+}
+
+// SetSynced records that the Secret was written for a version.
+func (s *SyncStatus) SetSynced(v Version) {
+	s.SyncedGeneration, s.SyncedStamp, s.SyncedResync = v.Generation, v.Stamp, v.Resync
+	s.Retry = nil
+}

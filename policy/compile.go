@@ -1,0 +1,161 @@
+package policy
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Settings are the operator's part of the decision; documents cannot change it.
+type Settings struct {
+	// Enforcement is the mode of the default deny.
+	Enforcement Enforcement
+	// DefaultVault is the Vault that a rule without vaults speaks of.
+	DefaultVault string
+	// DefaultAuthMounts are the auth mounts, by Vault, that a rule without
+	// authMounts speaks of.
+	DefaultAuthMounts map[string]string
+	// MaxPaths bounds the distinct paths of one claim; 0 is no bound.
+	MaxPaths int
+}
+
+// Policy is the compiled union of documents. It is immutable.
+type Policy struct {
+	settings Settings
+	revision string
+	mounts   map[string]Mount
+	allow    []allowRule
+	deny     []denyRule
+	allowed  *trie
+	denied   *trie
+}
+
+type allowRule struct {
+	name       string
+	namespaces *namespaceMatcher
+	paths      []string
+	roles      []nameTemplate
+	authMounts []nameTemplate
+	vaults     []string
+}
+
+type denyRule struct {
+	name       string
+	namespaces *namespaceMatcher
+	reason     string
+	mode       Mode
+}
+
+// Revision identifies the documents that the policy was made of.
+func (p *Policy) Revision() string {
+	if p == nil {
+		return ""
+	}
+	return p.revision
+}
+
+// Compile checks the union of the documents and makes a Policy of it, or says
+// everything that is wrong and makes none.
+func Compile(documents []*Document, settings Settings) (*Policy, field.ErrorList) {
+	documents = slices.Clone(documents)
+	slices.SortFunc(documents, func(a, b *Document) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
+	})
+	mounts, errs := unionOfMounts(documents)
+	errs = append(errs, checkDocuments(documents, mounts)...)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	p := &Policy{settings: settings, revision: revision(documents), mounts: mounts, allowed: &trie{}, denied: &trie{}}
+	p.addAllowRules(documents)
+	p.addDenyRules(documents)
+	return p, nil
+}
+
+func revision(documents []*Document) string {
+	hash := sha256.New()
+	for _, document := range documents {
+		hash.Write([]byte(document.Source + "\x00" + document.Key + "\x00" + document.digest + "\n"))
+	}
+	return hex.EncodeToString(hash.Sum(nil))[:12]
+}
+
+func (p *Policy) addAllowRules(documents []*Document) {
+	for _, document := range documents {
+		for i := range document.Allow {
+			p.allow = append(p.allow, p.newAllowRule(document.Source, &document.Allow[i]))
+		}
+	}
+	slices.SortStableFunc(p.allow, func(a, b allowRule) int { return cmp.Compare(a.name, b.name) })
+	for i := range p.allow {
+		for _, pattern := range p.allow[i].paths {
+			p.allowed.insert(pattern, i, p.allow[i].namespaces)
+		}
+	}
+}
+
+func (p *Policy) newAllowRule(source string, rule *AllowRule) allowRule {
+	compiled := allowRule{
+		name:       source + "/" + rule.Name,
+		namespaces: newNamespaceMatcher(rule.Namespaces),
+		paths:      rule.Paths,
+		roles:      newNameTemplates(rule.Roles),
+		authMounts: newNameTemplates(rule.AuthMounts),
+		vaults:     rule.Vaults,
+	}
+	if len(compiled.vaults) == 0 {
+		compiled.vaults = []string{p.settings.DefaultVault}
+	}
+	return compiled
+}
+
+func newNameTemplates(names []string) []nameTemplate {
+	templates := make([]nameTemplate, len(names))
+	for i, name := range names {
+		templates[i] = newNameTemplate(name)
+	}
+	return templates
+}
+
+func (p *Policy) addDenyRules(documents []*Document) {
+	type patterned struct {
+		denyRule
+		paths []string
+	}
+	var rules []patterned
+	for _, document := range documents {
+		for i := range document.Deny {
+			rule := &document.Deny[i]
+			rules = append(rules, patterned{newDenyRule(document.Source, rule), rule.Paths})
+		}
+	}
+	// An enforced rule must not hide behind a staged one of an earlier name.
+	slices.SortStableFunc(rules, func(a, b patterned) int {
+		return cmp.Or(cmp.Compare(severity(a.mode), severity(b.mode)), cmp.Compare(a.name, b.name))
+	})
+	for i, rule := range rules {
+		p.deny = append(p.deny, rule.denyRule)
+		for _, pattern := range rule.paths {
+			p.denied.insert(strings.ToLower(pattern), i, rule.namespaces)
+		}
+	}
+}
+
+func newDenyRule(source string, rule *DenyRule) denyRule {
+	everywhere := NamespaceSelector{Names: []string{"*"}}
+	if rule.Namespaces != nil {
+		everywhere = *rule.Namespaces
+	}
+	return denyRule{
+		name:       source + "/" + rule.Name,
+		namespaces: newNamespaceMatcher(everywhere),
+		reason:     rule.Reason,
+		mode:       cmp.Or(rule.Enforcement, Enforce),
+	}
+}
+
+func severity(mode Mode) int { return slices.Index([]Mode{Enforce, Warn, Audit}, mode) }

@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Evaluate judges a claim. Labels are those of the claim's namespace. A nil
+// Policy denies everything: nothing has been compiled yet.
+func (p *Policy) Evaluate(claim *Claim, labels map[string]string) *Verdict {
+	if p == nil {
+		return noPolicy(claim)
+	}
+	verdict := &Verdict{Rules: make([]string, len(claim.Reads)), Revision: p.revision}
+	for _, problem := range claim.Problems {
+		verdict.add(-1, Enforce, problem)
+	}
+	p.checkClaim(claim, verdict)
+	for i := range claim.Reads {
+		p.checkRead(claim, i, labels, verdict)
+	}
+	slices.SortStableFunc(verdict.Violations, func(a, b Violation) int {
+		return compareFields(a.Err.Field, b.Err.Field)
+	})
+	return verdict
+}
+
+func noPolicy(claim *Claim) *Verdict {
+	verdict := &Verdict{Rules: make([]string, len(claim.Reads))}
+	verdict.add(-1, Enforce, field.Forbidden(field.NewPath("spec"),
+		"no valid policy has been loaded yet; ask the operators of Countersign"))
+	return verdict
+}
+
+func (v *Verdict) add(read int, mode Mode, err *field.Error) {
+	v.Violations = append(v.Violations, Violation{Err: err, Mode: mode, Read: read})
+}
+
+func (p *Policy) checkClaim(claim *Claim, verdict *Verdict) {
+	if len(claim.Reads) == 0 && len(claim.Problems) == 0 {
+		verdict.add(-1, Enforce, field.Required(field.NewPath("spec"), "ask for at least one value"))
+	}
+	if claim.Role == "" && len(claim.Reads) > 0 {
+		verdict.add(-1, Enforce, field.Required(claim.RoleField, "name the Vault role; no default is configured"))
+	}
+	if n := claim.distinctPaths(); p.settings.MaxPaths > 0 && n > p.settings.MaxPaths {
+		verdict.add(-1, Enforce, field.TooMany(field.NewPath("spec"), n, p.settings.MaxPaths))
+	}
+}
+
+func (p *Policy) checkRead(claim *Claim, i int, labels map[string]string, verdict *Verdict) {
+	read := &claim.Reads[i]
+	if problem := PathProblem(read.Path); problem != "" {
+		verdict.add(i, Enforce, field.Invalid(read.Field, read.Path, problem))
+		return
+	}
+	if problem := p.reservedProblem(read.Path); problem != "" {
+		verdict.add(i, Enforce, field.Forbidden(read.Field, fmt.Sprintf("%q: %s", read.Path, problem)))
+		return
+	}
+	if p.checkDenyRules(claim, i, labels, verdict) || claim.Role == "" {
+		return
+	}
+	if rule := p.findAllow(claim, read.Path, labels); rule >= 0 {
+		verdict.Rules[i] = p.allow[rule].name
+		return
+	}
+	verdict.add(i, p.settings.Enforcement.mode(claim.Namespace), field.Forbidden(read.Field, p.whyNot(claim, read.Path, labels)))
+}
+
+// checkDenyRules reports whether an enforced deny rule matched. Enforced rules
+// sort before staged ones, so the first match decides.
+func (p *Policy) checkDenyRules(claim *Claim, i int, labels map[string]string, verdict *Verdict) bool {
+	s := search{namespace: claim.Namespace, fold: true, accepts: func(rule int) bool {
+		return p.deny[rule].namespaces.matches(claim.Namespace, labels)
+	}}
+	p.denied.find(claim.Reads[i].Path, &s)
+	if s.best < 0 {
+		return false
+	}
+	rule := &p.deny[s.best]
+	detail := fmt.Sprintf("%q is denied by rule %q", claim.Reads[i].Path, rule.name)
+	if rule.reason != "" {
+		detail += ": " + rule.reason
+	}
+	verdict.Violations = append(verdict.Violations, Violation{
+		Err: field.Forbidden(claim.Reads[i].Field, detail), Mode: rule.mode, Rule: rule.name, Read: i,
+	})
+	return rule.mode == Enforce
+}
+
+// findAllow is the first rule that grants the whole tuple, or -1.
+func (p *Policy) findAllow(claim *Claim, path string, labels map[string]string) int {
+	s := search{namespace: claim.Namespace, accepts: func(rule int) bool {
+		return p.grants(&p.allow[rule], claim, labels)
+	}}
+	p.allowed.find(path, &s)
+	return s.best
+}
+
+func (p *Policy) grants(rule *allowRule, claim *Claim, labels map[string]string) bool {
+	return rule.namespaces.matches(claim.Namespace, labels) &&
+		slices.Contains(rule.vaults, claim.Vault) &&
+		p.allowsAuthMount(rule, claim) &&
+		anyMatches(rule.roles, claim.Role, claim.Namespace)
+}
+
+func (p *Policy) allowsAuthMount(rule *allowRule, claim *Claim) bool {
+	if len(rule.authMounts) == 0 {
+		return claim.AuthMount == p.settings.DefaultAuthMounts[claim.Vault]
+	}
+	return anyMatches(rule.authMounts, claim.AuthMount, claim.Namespace)
+}
+
+func anyMatches(templates []nameTemplate, s, namespace string) bool {
+	for i := range templates {
+		if templates[i].matches(s, namespace) {
+			return true
+		}
+	}
+	return false
+}
