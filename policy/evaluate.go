@@ -42,9 +42,6 @@ func (p *Policy) checkClaim(claim *Claim, verdict *Verdict) {
 	if len(claim.Reads) == 0 && len(claim.Problems) == 0 {
 		verdict.add(-1, Enforce, field.Required(field.NewPath("spec"), "ask for at least one value"))
 	}
-	if claim.Role == "" && len(claim.Reads) > 0 {
-		verdict.add(-1, Enforce, field.Required(claim.RoleField, "name the Vault role; no default is configured"))
-	}
 	if n := claim.distinctPaths(); p.settings.MaxPaths > 0 && n > p.settings.MaxPaths {
 		verdict.add(-1, Enforce, field.TooMany(field.NewPath("spec"), n, p.settings.MaxPaths))
 	}
@@ -60,7 +57,11 @@ func (p *Policy) checkRead(claim *Claim, i int, labels map[string]string, verdic
 		verdict.add(i, Enforce, field.Forbidden(read.Field, fmt.Sprintf("%q: %s", read.Path, problem)))
 		return
 	}
-	if p.checkDenyRules(claim, i, labels, verdict) || claim.Role == "" {
+	if claim.Role == "" {
+		verdict.add(i, Enforce, field.Required(claim.RoleField, "name the Vault role; no default is configured"))
+		return
+	}
+	if p.checkDenyRules(claim, i, labels, verdict) {
 		return
 	}
 	if rule := p.findAllow(claim, read.Path, labels); rule >= 0 {

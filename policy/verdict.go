@@ -54,12 +54,17 @@ func (v *Verdict) Denials() field.ErrorList {
 // Warnings are the violations that only warn.
 func (v *Verdict) Warnings() field.ErrorList { return v.inMode(Warn) }
 
+// inMode tells each thing once: a missing role is a violation of every read.
 func (v *Verdict) inMode(mode Mode) field.ErrorList {
 	var errs field.ErrorList
+	told := map[string]bool{}
 	for i := range v.Violations {
-		if v.Violations[i].Mode == mode {
-			errs = append(errs, v.Violations[i].Err)
+		violation := &v.Violations[i]
+		if violation.Mode != mode || told[violation.Err.Error()] {
+			continue
 		}
+		told[violation.Err.Error()] = true
+		errs = append(errs, violation.Err)
 	}
 	return errs
 }

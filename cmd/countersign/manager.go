@@ -1,0 +1,73 @@
+package main
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	kesv1 "github.com/countersign/countersign/api/kes/v1"
+	"github.com/countersign/countersign/config"
+)
+
+const leaseName = "countersign"
+
+func newManager(options *serveOptions) (ctrl.Manager, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, kesv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	restConfig, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, err
+	}
+	// The apiserver's priority and fairness governs, not the client.
+	restConfig.QPS = -1
+	return ctrl.NewManager(restConfig, ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(options.namespace),
+		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
+		Metrics:                       server.Options{BindAddress: options.metricsAddress},
+		HealthProbeBindAddress:        options.healthAddress,
+		LeaderElection:                options.leaderElect,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       options.namespace,
+		LeaderElectionReleaseOnCancel: true,
+		WebhookServer: webhook.NewServer(webhook.Options{
+			Host: options.webhookHost, Port: options.webhookPort, CertDir: options.certDir,
+		}),
+	})
+}
+
+// cacheOptions keep what is not read out of memory. The managedFields of
+// Secrets stay: they tell who has changed one.
+func cacheOptions(namespace string) cache.Options {
+	policyConfigMaps := labels.SelectorFromSet(labels.Set{config.PolicyLabel: "true"})
+	return cache.Options{
+		// A read of a kind that nobody watches fails, instead of filling the
+		// memory with all of them.
+		ReaderFailOnMissingInformer: true,
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {
+				Namespaces: map[string]cache.Config{namespace: {}},
+				Label:      policyConfigMaps,
+			},
+			&kesv1.ExternalSecret{}: {Transform: cache.TransformStripManagedFields()},
+			namespaceMetadata():     {Transform: cache.TransformStripManagedFields()},
+		},
+	}
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	meta := &metav1.PartialObjectMetadata{}
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return meta
+}

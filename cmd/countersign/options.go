@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/pflag"
+)
+
+// serveOptions are the flags of "countersign serve": where the process runs.
+// What it does is in the settings file.
+type serveOptions struct {
+	settingsFile         string
+	namespace            string
+	webhookHost          string
+	webhookPort          int
+	certMode             string
+	certDir              string
+	certSecret           string
+	serviceName          string
+	certExtraDNS         []string
+	webhookConfiguration string
+	metricsAddress       string
+	healthAddress        string
+	leaderElect          bool
+	logLevel             string
+}
+
+// Who writes the serving certificate.
+const (
+	certModeSelf  = "self"
+	certModeFiles = "files"
+)
+
+func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.settingsFile, "config", "", "settings file")
+	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "release namespace: policy ConfigMaps, certificate and lease are there")
+	flags.StringVar(&o.webhookHost, "webhook-host", "", "address to serve webhooks on; empty is all")
+	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port to serve webhooks on")
+	flags.StringVar(&o.certMode, "cert-mode", certModeSelf, "self: make and rotate the serving certificate; files: someone else writes it")
+	flags.StringVar(&o.certDir, "cert-dir", "/var/run/countersign/certs", "folder with tls.crt and tls.key")
+	flags.StringVar(&o.certSecret, "cert-secret", "countersign-webhook-cert", "Secret that holds the certificate in mode self; it must exist and may be empty")
+	flags.StringVar(&o.serviceName, "service-name", "countersign", "Service of the webhooks: the certificate is for NAME.NAMESPACE.svc")
+	flags.StringArrayVar(&o.certExtraDNS, "cert-extra-dns", nil, "further DNS name of the certificate; may be repeated")
+	flags.StringVar(&o.webhookConfiguration, "webhook-configuration", "countersign", "name of both webhook configurations, for the CA in mode self")
+	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", `address to serve metrics on; "0" is off`)
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
+	flags.BoolVar(&o.leaderElect, "leader-elect", true, "sync on one replica at a time; every replica serves webhooks")
+	flags.StringVar(&o.logLevel, "log-level", "info", "error, info, debug or trace")
+}
+
+func (o *serveOptions) validate() error {
+	var errs []error
+	if o.settingsFile == "" {
+		errs = append(errs, errors.New("--config: name the settings file"))
+	}
+	if o.namespace == "" {
+		errs = append(errs, errors.New("--namespace: name the release namespace, or set POD_NAMESPACE"))
+	}
+	if o.certMode != certModeSelf && o.certMode != certModeFiles {
+		errs = append(errs, fmt.Errorf("--cert-mode %q: want %s or %s", o.certMode, certModeSelf, certModeFiles))
+	}
+	if _, err := o.level(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// level translates to slog: logr's V(n) is level -n there.
+func (o *serveOptions) level() (slog.Level, error) {
+	levels := map[string]slog.Level{"error": slog.LevelError, "info": slog.LevelInfo, "debug": -4, "trace": -10}
+	level, ok := levels[o.logLevel]
+	if !ok {
+		return 0, fmt.Errorf("--log-level %q: want error, info, debug or trace", o.logLevel)
+	}
+	return level, nil
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/countersign/countersign/config"
+)
+
+func newServeCommand() *cobra.Command {
+	options := &serveOptions{}
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the admission webhooks and sync",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), options)
+		},
+	}
+	options.addFlags(command.Flags())
+	return command
+}
+
+func serve(ctx context.Context, options *serveOptions) error {
+	if err := options.validate(); err != nil {
+		return err
+	}
+	settings, err := config.LoadSettings(options.settingsFile)
+	if err != nil {
+		return err
+	}
+	if err := setUpLogging(options); err != nil {
+		return err
+	}
+	mgr, err := newManager(options)
+	if err != nil {
+		return fmt.Errorf("manager: %w", err)
+	}
+	if err := setUp(ctx, mgr, options, settings); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// setUpLogging has everything, klog included, log as JSON on stderr. The
+// verbosity of klog stays 0: it would log bodies of requests.
+func setUpLogging(options *serveOptions) error {
+	level, err := options.level()
+	if err != nil {
+		return err
+	}
+	logger := logr.FromSlogHandler(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	return nil
+}

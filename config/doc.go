@@ -1,0 +1,6 @@
+// Package config is what the operator configures: the process's settings, read
+// once from a file, and the policy, read live from ConfigMaps.
+//
+// Both are strict. A settings file with an unknown field stops the start; a
+// policy that does not compile leaves the last good one in force.
+package config

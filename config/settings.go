@@ -1,0 +1,142 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/policy"
+)
+
+// DefaultVault is the name of the Vault that claims go to when they name none.
+const DefaultVault = "default"
+
+const settingsKind = "Settings"
+
+// Settings are read once, at the start.
+type Settings struct {
+	metav1.TypeMeta `json:",inline"`
+	// Vaults are the only ones that are ever dialled, by name. One of them is
+	// "default".
+	Vaults map[string]Vault `json:"vaults"`
+	// Enforcement is the mode of the default deny.
+	Enforcement policy.Enforcement `json:"enforcement"`
+	// OtherBackends says whether ExternalSecrets of another backend than
+	// Vault are admitted. They are never synced.
+	OtherBackends OtherBackends `json:"otherBackends,omitempty"`
+	// MaxPaths bounds the distinct paths of one object.
+	MaxPaths int `json:"maxPaths,omitempty"`
+	// RecordRequester has the name of the user written beside the stamp.
+	RecordRequester *bool `json:"recordRequester,omitempty"`
+}
+
+// OtherBackends is what becomes of objects of another backend at admission.
+type OtherBackends string
+
+// What becomes of them.
+const (
+	AdmitOthers  OtherBackends = "Admit"
+	RefuseOthers OtherBackends = "Refuse"
+)
+
+// Vault is one Vault and what it may be asked at most.
+type Vault struct {
+	// Address is its URL. Plain http must be written out.
+	Address string `json:"address"`
+	// Namespace is sent as X-Vault-Namespace (Enterprise, HCP).
+	Namespace string `json:"namespace,omitempty"`
+	// CAFile is a PEM bundle; left out, the system's roots apply.
+	CAFile string `json:"caFile,omitempty"`
+	// AuthMount is the default auth mount, without "auth/".
+	AuthMount string `json:"authMount,omitempty"`
+	// Role is the default role; empty is none.
+	Role string `json:"role,omitempty"`
+	// TokenFile holds the ServiceAccount token to log in with. It is read at
+	// each login, since the kubelet rotates it.
+	TokenFile string `json:"tokenFile,omitempty"`
+	// RequestsPerSecond and Burst are the budget.
+	RequestsPerSecond float64 `json:"requestsPerSecond,omitempty"`
+	Burst             int     `json:"burst,omitempty"`
+	// Timeout bounds one request.
+	Timeout metav1.Duration `json:"timeout,omitempty"`
+}
+
+// LoadSettings reads, defaults and checks a settings file.
+func LoadSettings(path string) (*Settings, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	settings, err := ParseSettings(data)
+	if err != nil {
+		return nil, fmt.Errorf("settings %s: %w", path, err)
+	}
+	return settings, nil
+}
+
+// ParseSettings decodes strictly: an unknown field is an error.
+func ParseSettings(data []byte) (*Settings, error) {
+	asJSON, err := yaml.YAMLToJSONStrict(data)
+	if err != nil {
+		return nil, err
+	}
+	settings := &Settings{}
+	strictErrors, err := kjson.UnmarshalStrict(asJSON, settings)
+	if err := errors.Join(append([]error{err}, strictErrors...)...); err != nil {
+		return nil, err
+	}
+	settings.setDefaults()
+	return settings, settings.validate().ToAggregate()
+}
+
+func (s *Settings) setDefaults() {
+	s.Enforcement.Default = cmp.Or(s.Enforcement.Default, policy.Enforce)
+	s.OtherBackends = cmp.Or(s.OtherBackends, AdmitOthers)
+	s.MaxPaths = cmp.Or(s.MaxPaths, 100)
+	if s.RecordRequester == nil {
+		record := true
+		s.RecordRequester = &record
+	}
+	for name, vault := range s.Vaults {
+		s.Vaults[name] = vault.withDefaults()
+	}
+}
+
+func (v Vault) withDefaults() Vault {
+	v.AuthMount = cmp.Or(v.AuthMount, "kubernetes")
+	v.TokenFile = cmp.Or(v.TokenFile, "/var/run/secrets/countersign/vault/token")
+	v.RequestsPerSecond = cmp.Or(v.RequestsPerSecond, 100)
+	v.Burst = cmp.Or(v.Burst, 200)
+	v.Timeout.Duration = cmp.Or(v.Timeout.Duration, 10*time.Second)
+	return v
+}
+
+// PolicySettings is the operator's part of each decision.
+func (s *Settings) PolicySettings() policy.Settings {
+	mounts := map[string]string{}
+	for name, vault := range s.Vaults {
+		mounts[name] = vault.AuthMount
+	}
+	return policy.Settings{
+		Enforcement:       s.Enforcement,
+		DefaultVault:      DefaultVault,
+		DefaultAuthMounts: mounts,
+		MaxPaths:          s.MaxPaths,
+	}
+}
+
+// Defaults fill what an object leaves out.
+func (s *Settings) Defaults() api.Defaults {
+	vault := s.Vaults[DefaultVault]
+	return api.Defaults{
+		Vault: DefaultVault, VaultNamespace: vault.Namespace,
+		AuthMount: vault.AuthMount, Role: vault.Role,
+	}
+}

@@ -1,0 +1,104 @@
+package controller
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/countersign/countersign/controller/vault"
+	"github.com/countersign/countersign/policy"
+)
+
+// Reasons of the Ready condition that are not Vault's.
+const (
+	reasonSynced         = "Synced"
+	reasonPolicyDenied   = "PolicyDenied"
+	reasonSecretNotOwned = "SecretNotOwned"
+	reasonInvalidValue   = "InvalidValue"
+	reasonSecretRefused  = "SecretRefused"
+)
+
+// maxMessage bounds a condition's message.
+const maxMessage = 1024
+
+// failure is why an object is not synced. It is told in the status.
+type failure struct {
+	reason, message string
+	// retries: time alone may cure it. Otherwise a change must come, of the
+	// object, the policy or the Secret.
+	retries bool
+}
+
+func denied(verdict *policy.Verdict) *failure {
+	return &failure{reason: reasonPolicyDenied, message: joined(verdict.Denials())}
+}
+
+func invalidValue(errs field.ErrorList) *failure {
+	return &failure{reason: reasonInvalidValue, message: joined(errs), retries: true}
+}
+
+func joined(errs field.ErrorList) string {
+	lines := make([]string, len(errs))
+	for i, err := range errs {
+		lines[i] = err.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// deniedError stops a request right before it leaves.
+type deniedError struct{ verdict *policy.Verdict }
+
+func (d *deniedError) Error() string { return "policy denies it now: " + joined(d.verdict.Denials()) }
+
+// readError says which field's read has failed.
+type readError struct {
+	read policy.Read
+	err  error
+}
+
+func (e *readError) Error() string { return fmt.Sprintf("%s: %v", e.read.Field, e.err) }
+
+func (e *readError) Unwrap() error { return e.err }
+
+// outcomeOf tells what the object's status should say from what Kubernetes
+// should be asked again for.
+func outcomeOf(err error) (*outcome, error) {
+	var vaultErr *vault.Error
+	var denial *deniedError
+	switch {
+	case errors.Is(err, errSuperseded):
+		return nil, nil
+	case errors.As(err, &denial):
+		return &outcome{failure: denied(denial.verdict)}, nil
+	case errors.As(err, &vaultErr):
+		return &outcome{failure: &failure{reason: string(vaultErr.Reason), message: err.Error(), retries: true}}, nil
+	}
+	return nil, err
+}
+
+// outcomeOfWrite keeps the cause and the field of a refused write, and never
+// its text: that may quote a value. A conflict is tried again from the start.
+func outcomeOfWrite(err error) (*outcome, error) {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return nil, fmt.Errorf("apply Secret: %w", err)
+	}
+	if apierrors.IsConflict(err) || isPassing(err) {
+		return nil, fmt.Errorf("apply Secret: %s", apierrors.ReasonForError(err))
+	}
+	message := "the apiserver refuses the Secret: " + string(apierrors.ReasonForError(err))
+	if details := status.Status().Details; details != nil {
+		for _, cause := range details.Causes {
+			message += fmt.Sprintf("; %s: %s", cause.Field, cause.Type)
+		}
+	}
+	return &outcome{failure: &failure{reason: reasonSecretRefused, message: message, retries: true}}, nil
+}
+
+func isPassing(err error) bool {
+	return apierrors.IsTooManyRequests(err) || apierrors.IsTimeout(err) ||
+		apierrors.IsServerTimeout(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err)
+}

@@ -1,0 +1,68 @@
+package controller
+
+import (
+	"context"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/config"
+	"github.com/countersign/countersign/controller/vault"
+)
+
+// FieldManager owns what Countersign applies.
+const FieldManager = "countersign"
+
+// Reconciler syncs the objects of one dialect.
+type Reconciler struct {
+	// Client reads from the cache, and sees its own writes there.
+	client.Client
+	// Live reads from the apiserver.
+	Live client.Reader
+	// New makes an empty object of the dialect.
+	New func() api.Source
+	// NewList makes an empty list of them.
+	NewList func() client.ObjectList
+	// Defaults fill what an object leaves out.
+	Defaults api.Defaults
+	// Judge asks the policy in force.
+	Judge *config.Judge
+	// Vaults are the configured ones.
+	Vaults vault.Vaults
+	// Clock is for statuses and retries.
+	Clock clock.PassiveClock
+	// Recorder tells users what became of their object.
+	Recorder events.EventRecorder
+}
+
+// Reconcile brings one object's Secret up to date.
+func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
+	source := r.New()
+	if err := r.Get(ctx, request.NamespacedName, source); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	// Without a policy nothing can be judged; the first one enqueues everything.
+	if r.Judge.Policy() == nil || isPaused(source) {
+		return reconcile.Result{}, nil
+	}
+	claim := source.Claim(r.Defaults)
+	if claim == nil {
+		return reconcile.Result{}, nil
+	}
+	before := source.DeepCopyObject().(api.Source) //nolint:forcetypeassert // A deep copy has the type of its original.
+	outcome, err := r.sync(ctx, source, claim)
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	r.record(source, outcome)
+	r.announce(source, before)
+	return r.nextAttempt(source), r.patchStatus(ctx, source, before)
+}
+
+// isPaused reports an object that is on its way out or suspended by its user.
+func isPaused(source api.Source) bool {
+	return !source.GetDeletionTimestamp().IsZero() || source.GetAnnotations()[api.Suspend] == "true"
+}

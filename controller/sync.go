@@ -1,0 +1,117 @@
+package controller
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/controller/vault"
+	"github.com/countersign/countersign/policy"
+)
+
+// outcome is what a reconcile found that the status does not tell yet.
+type outcome struct {
+	// failure is why the object is not synced; nil when it is.
+	failure *failure
+}
+
+// sync judges, and visits Vault if the object is due. No outcome is nothing
+// new. A failure is for the object's status; an error is Kubernetes', and the
+// reconcile is tried again.
+func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.Claim) (*outcome, error) {
+	verdict, err := r.Judge.Evaluate(ctx, claim)
+	if err != nil {
+		return nil, err
+	}
+	setAllowed(source, verdict)
+	secret, err := r.standing(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	if !r.isDue(source, secret, verdict.Revision) {
+		return nil, nil
+	}
+	if !verdict.Allowed() {
+		return &outcome{failure: denied(verdict)}, nil
+	}
+	if failure := notOwned(source, secret); failure != nil {
+		return &outcome{failure: failure}, nil
+	}
+	return r.visit(ctx, source, claim, secret)
+}
+
+// visit reads everything, renders, and writes: all of it or nothing.
+func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy.Claim, secret *standing) (*outcome, error) {
+	version := api.VersionOf(source)
+	values, err := r.read(ctx, source, claim)
+	if err != nil {
+		return outcomeOf(err)
+	}
+	content, errs := source.Render(values)
+	if len(errs) > 0 {
+		return &outcome{failure: invalidValue(errs)}, nil
+	}
+	applied, err := r.apply(ctx, source, secret, content)
+	if err != nil {
+		return outcomeOfWrite(err)
+	}
+	status := source.SyncStatus()
+	status.SetSynced(version)
+	status.Secret, status.Reads = applied, readStates(claim, values)
+	return &outcome{}, nil
+}
+
+// read gets each distinct path of the claim once.
+func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.Claim) (api.Values, error) {
+	door, err := r.Vaults.Get(claim.Vault)
+	if err != nil {
+		return nil, err
+	}
+	visit := vault.Visit{Object: keyOf(source).String(), Guard: r.guard(source)}
+	session := vault.SessionKey{AuthMount: claim.AuthMount, Role: claim.Role}
+	values := api.Values{}
+	for _, read := range claim.Reads {
+		address := api.Address{Path: read.Path, Version: read.Version}
+		if _, ok := values[address]; ok {
+			continue
+		}
+		if values[address], err = door.Read(ctx, session, address, visit); err != nil {
+			return nil, &readError{read: read, err: err}
+		}
+	}
+	return values, nil
+}
+
+// errSuperseded stops a visit whose object has changed, or is gone, meanwhile.
+// The change has its own reconcile.
+var errSuperseded = errors.New("the object changed meanwhile")
+
+// guard lets a request to Vault leave only if the object still is what was
+// judged, and policy and namespace allow it now.
+func (r *Reconciler) guard(judged api.Source) func(context.Context) error {
+	uid, version := judged.GetUID(), api.VersionOf(judged)
+	return func(ctx context.Context) error {
+		now := r.New()
+		if err := r.Get(ctx, keyOf(judged), now); err != nil {
+			return errors.Join(errSuperseded, err)
+		}
+		claim := now.Claim(r.Defaults)
+		if now.GetUID() != uid || api.VersionOf(now) != version || isPaused(now) || claim == nil {
+			return errSuperseded
+		}
+		verdict, err := r.Judge.Evaluate(ctx, claim)
+		if err != nil {
+			return err
+		}
+		if !verdict.Allowed() {
+			return &deniedError{verdict}
+		}
+		return nil
+	}
+}
+
+func keyOf(source api.Source) types.NamespacedName {
+	return types.NamespacedName{Namespace: source.GetNamespace(), Name: source.GetName()}
+}

@@ -1,0 +1,105 @@
+package vault
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+)
+
+// ObjectHeader names the object that a request is for. Vault audits it once
+// sys/config/auditing/request-headers says so.
+const ObjectHeader = "X-Countersign-Object"
+
+// maxAnswerBytes bounds an answer: more than a Secret can hold, JSON and
+// base64 included.
+const maxAnswerBytes = 4 << 20
+
+var (
+	errTooLarge  = errors.New("the answer is larger than 4 MiB")
+	errBadAnswer = errors.New("not an answer of Vault")
+	errOtherPath = errors.New("refused to send another path than the one that was judged")
+)
+
+// errand is what the transport must know of a request.
+type errand struct {
+	path  string
+	visit Visit
+}
+
+type errandKey struct{}
+
+func withErrand(ctx context.Context, path string, visit Visit) context.Context {
+	return context.WithValue(ctx, errandKey{}, errand{path: path, visit: visit})
+}
+
+// transport is the last code before bytes leave.
+type transport struct{ base http.RoundTripper }
+
+func newTransport(caFile string) (*transport, error) {
+	base, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("http.DefaultTransport was replaced")
+	}
+	base = base.Clone()
+	if caFile != "" {
+		pool, err := loadCAs(caFile)
+		if err != nil {
+			return nil, err
+		}
+		base.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &transport{base: base}, nil
+}
+
+func loadCAs(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("CA bundle: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("CA bundle %s holds no certificate", file)
+	}
+	return pool, nil
+}
+
+// RoundTrip sends exactly the path of the errand, and only if its guard lets
+// it.
+func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	errand, ok := request.Context().Value(errandKey{}).(errand)
+	if !ok || request.URL.EscapedPath() != "/v1/"+errand.path {
+		return nil, errOtherPath
+	}
+	if err := errand.visit.Guard(request.Context()); err != nil {
+		return nil, &guardError{err}
+	}
+	request = request.Clone(request.Context())
+	request.Header.Set(ObjectHeader, errand.visit.Object)
+	response, err := t.base.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = &boundedBody{ReadCloser: response.Body, left: maxAnswerBytes}
+	return response, nil
+}
+
+// boundedBody fails instead of being read for ever.
+type boundedBody struct {
+	io.ReadCloser
+
+	left int
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooLarge
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}

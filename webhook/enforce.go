@@ -1,0 +1,100 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/config"
+	"github.com/countersign/countersign/policy"
+)
+
+// Enforce admits objects of one dialect that policy allows. An update is
+// judged by what it asks anew: references that the old object had already pass,
+// whatever policy says now, since the controller judges them again before any
+// read; a finalizer can always be removed.
+type Enforce[T api.Source] struct {
+	Judge         *config.Judge
+	Defaults      api.Defaults
+	OtherBackends config.OtherBackends
+	Metrics       *Metrics
+}
+
+// ValidateCreate judges the whole object.
+func (e *Enforce[T]) ValidateCreate(ctx context.Context, object T) (admission.Warnings, error) {
+	return e.validate(ctx, object, nil)
+}
+
+// ValidateUpdate judges what is new.
+func (e *Enforce[T]) ValidateUpdate(ctx context.Context, old, object T) (admission.Warnings, error) {
+	return e.validate(ctx, object, old.Claim(e.Defaults))
+}
+
+// ValidateDelete lets everything go.
+func (e *Enforce[T]) ValidateDelete(context.Context, T) (admission.Warnings, error) { return nil, nil }
+
+func (e *Enforce[T]) validate(ctx context.Context, object T, old *policy.Claim) (admission.Warnings, error) {
+	request, err := admission.RequestFromContext(ctx)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
+	}
+	claim := object.Claim(e.Defaults)
+	if claim == nil {
+		return nil, e.validateOther(request, old != nil)
+	}
+	verdict, err := e.judge(ctx, claim, old)
+	if err != nil {
+		e.Metrics.observe(claim.Namespace, outcomeError)
+		return nil, apierrors.NewInternalError(fmt.Errorf("countersign could not decide: %w", err))
+	}
+	return e.answer(ctx, request, verdict)
+}
+
+// judge evaluates the claim, less what old had already.
+func (e *Enforce[T]) judge(ctx context.Context, claim, old *policy.Claim) (*policy.Verdict, error) {
+	verdict, err := e.Judge.Evaluate(ctx, claim)
+	if err != nil || old == nil || len(verdict.Violations) == 0 {
+		return verdict, err
+	}
+	oldVerdict, err := e.Judge.Evaluate(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	return verdict.Without(claim, old, oldVerdict), nil
+}
+
+func (e *Enforce[T]) answer(ctx context.Context, request admission.Request, verdict *policy.Verdict) (admission.Warnings, error) {
+	warnings := admission.Warnings{}
+	for _, warning := range verdict.Warnings() {
+		warnings = append(warnings, warning.Error())
+	}
+	if verdict.Allowed() {
+		e.Metrics.observe(request.Namespace, allowedOutcome(warnings))
+		return warnings, nil
+	}
+	e.Metrics.observe(request.Namespace, outcomeDenied)
+	denials := verdict.Denials()
+	log.FromContext(ctx).Info("denied", "user", request.UserInfo.Username, "revision", verdict.Revision,
+		"violations", denials.ToAggregate().Error())
+	return warnings, invalid(request, denials)
+}
+
+// validateOther answers for another backend than Vault.
+func (e *Enforce[T]) validateOther(request admission.Request, wasOurs bool) error {
+	if e.OtherBackends == config.AdmitOthers || (request.OldObject.Raw != nil && !wasOurs) {
+		return nil
+	}
+	at := field.NewPath("spec", "backendType")
+	return invalid(request, field.ErrorList{field.Forbidden(at, "this cluster admits the vault backend only")})
+}
+
+func invalid(request admission.Request, errs field.ErrorList) error {
+	kind := schema.GroupKind{Group: request.Kind.Group, Kind: request.Kind.Kind}
+	return apierrors.NewInvalid(kind, request.Name, errs)
+}
