@@ -65,7 +65,7 @@ func TestCompileErrors(t *testing.T) {
 		"names and labels":    {allow(`name: a, namespaces: {names: [x], matchLabels: {a: b}}, roles: [r], paths: ["legacy/x"]`), []string{`cm[p.yaml].allow[0].namespaces: Invalid value: "names, matchLabels": give one of them; write two rules for both`}},
 		"namespace pattern":   {allow(`name: a, namespaces: {names: ["*-x", "A"]}, roles: [r], paths: ["legacy/x"]`), []string{`cm[p.yaml].allow[0].namespaces.names[0]: Invalid value: "*-x": write a namespace name, or a prefix that ends in "*"`, `cm[p.yaml].allow[0].namespaces.names[1]: Invalid value: "A": write a namespace name, or a prefix that ends in "*"`}},
 		"duplicate name":      {"mounts: {legacy: {kv: 1}}\nallow: [{name: a, namespaces: {names: [x]}, roles: [r], paths: [legacy/x]}]\ndeny: [{name: a, paths: [legacy/x]}]", []string{`cm[p.yaml].deny[0].name: Duplicate value: "a"`}},
-		"bad enforcement":     {"mounts: {legacy: {kv: 1}}\nallow: []\ndeny: [{name: a, paths: [legacy/x], enforcement: Loose}]", []string{`cm[p.yaml].deny[0].enforcement: Unsupported value: "Loose": supported values: "Audit", "Enforce", "Warn"`}},
+		"bad enforcement":     {"mounts: {legacy: {kv: 1}}\nallow: []\ndeny: [{name: a, paths: [legacy/x], enforcement: Loose}]", []string{`cm[p.yaml].deny[0].enforcement: Unsupported value: "Loose": supported values: "Enforce", "Warn", "Audit"`}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
