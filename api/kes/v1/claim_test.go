@@ -1,0 +1,83 @@
+package v1
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/policy"
+)
+
+func defaults() api.Defaults {
+	return api.Defaults{Vault: "default", VaultNamespace: "ns", AuthMount: "kubernetes", Role: "fallback"}
+}
+
+// claimed is a claim as text.
+type claimed struct {
+	AuthMount, Role string
+	Reads, Problems []string
+}
+
+func claimedBy(claim *policy.Claim) *claimed {
+	if claim == nil {
+		return nil
+	}
+	c := &claimed{AuthMount: claim.AuthMount, Role: claim.Role}
+	for _, read := range claim.Reads {
+		c.Reads = append(c.Reads, read.Field.String()+" = "+read.Path)
+	}
+	for _, problem := range claim.Problems {
+		c.Problems = append(c.Problems, problem.Error())
+	}
+	return c
+}
+
+func TestClaim(t *testing.T) {
+	simple := "backendType: vault\nvaultRole: r\ndataFrom: [kv/data/a]\n"
+	reads := []string{"spec.dataFrom[0] = kv/data/a"}
+	problem := func(problems ...string) *claimed {
+		return &claimed{"kubernetes", "r", reads, problems}
+	}
+	tests := map[string]struct {
+		spec string
+		want *claimed
+	}{
+		"every field that carries a path": {
+			"backendType: vault\nvaultRole: r\nvaultMountPoint: eu/k8s\ndata: [{key: kv/data/a, name: n}, {key: 'kv/data/b?version=2', name: m}]\ndataFrom: [kv/data/c]\ndataFromWithOptions: [{key: kv/data/d}]",
+			&claimed{"eu/k8s", "r", []string{"spec.data[0].key = kv/data/a", "spec.data[1].key = kv/data/b", "spec.dataFrom[0] = kv/data/c", "spec.dataFromWithOptions[0].key = kv/data/d"}, nil}},
+		"defaults":                          {"backendType: vault\ndataFrom: [kv/data/a]", &claimed{"kubernetes", "fallback", reads, nil}},
+		"roleArn shadows nothing":           {simple + "roleArn: arn", problem()},
+		"other backend":                     {"backendType: secretsManager\ndataFrom: [kv/data/a]", nil},
+		"mount that leaves auth":            {"backendType: vault\nvaultRole: r\nvaultMountPoint: ../sys\ndataFrom: [kv/data/a]", &claimed{"../sys", "r", reads, []string{`spec.vaultMountPoint: Invalid value: "../sys": not the mount of an auth method; write it without slashes around it`}}},
+		"list of a path":                    {"backendType: vault\nvaultRole: r\ndata: [{path: /x}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = "}, []string{"spec.data[0].path: Forbidden: the vault backend cannot list a path; name each secret by its key", "spec.data[0].name: Required value: give the value a key in the Secret"}}},
+		"empty property":                    {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: a, property: ''}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{`spec.data[0].property: Invalid value: "": name a field, or leave property out for the whole secret`}}},
+		"unquoted number":                   {simple + "template: {metadata: {annotations: {commit-hash: 1234567}}}", problem("spec.template.metadata.annotations[commit-hash]: Invalid value: \"\": write a string; numbers, booleans and null need quotes")},
+		"expression":                        {simple + "template: {metadata: {annotations: {a: '<%= data.x %>'}}, stringData: {b: '${data.x}'}}", problem("spec.template.metadata.annotations.a: Forbidden: template expressions (<% %> and ${ }) are not supported", "spec.template.stringData.b: Forbidden: template expressions (<% %> and ${ }) are not supported")},
+		"ServiceAccount token":              {simple + "template: {type: kubernetes.io/service-account-token}", problem("spec.template.type: Forbidden: a Secret of type kubernetes.io/service-account-token is a credential of the cluster itself")},
+		"bootstrap token, deprecated field": {simple + "type: bootstrap.kubernetes.io/token", problem("spec.template.type: Forbidden: a Secret of type bootstrap.kubernetes.io/token is a credential of the cluster itself")},
+		"own annotations":                   {simple + "template: {metadata: {annotations: {countersign.dev/adopt: x}, labels: {countersign.dev/y: z}}}", problem("spec.template.metadata.annotations[countersign.dev/adopt]: Forbidden: countersign.dev/ is Countersign's own", "spec.template.metadata.labels[countersign.dev/y]: Forbidden: countersign.dev/ is Countersign's own")},
+		"other metadata":                    {simple + "template: {metadata: {finalizers: [x], namespace: y}}", problem("spec.template.metadata.finalizers: Forbidden: only labels and annotations may be set", "spec.template.metadata.namespace: Forbidden: only labels and annotations may be set")},
+		"other fields":                      {simple + "template: {spec: {}, immutable: 'yes'}", problem("spec.template.immutable: Invalid value: \"\": write true or false", "spec.template.spec: Forbidden: a Secret's template has type, metadata, data, stringData and immutable")},
+		"data that is not base64":           {simple + "template: {data: {a: '@@'}}", problem(`spec.template.data[a]: Invalid value: "": not base64; write plain text under stringData`)},
+		"label that is none":                {simple + "template: {metadata: {labels: {a: 'b c'}}}", problem(`spec.template.metadata.labels[a]: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`)},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := claimedBy(externalSecret(t, tc.spec).Claim(defaults()))
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestClaimRefusesALongResync(t *testing.T) {
+	object := externalSecret(t, "backendType: vault\nvaultRole: r\ndataFrom: [kv/data/a]")
+	object.Annotations = map[string]string{api.Resync: strings.Repeat("x", 257)}
+	problems := object.Claim(defaults()).Problems
+	if len(problems) != 1 || problems[0].Field != "metadata.annotations[countersign.dev/resync]" {
+		t.Errorf("got %v", problems)
+	}
+}
