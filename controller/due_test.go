@@ -1,0 +1,169 @@
+package controller
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testclock "k8s.io/utils/clock/testing"
+
+	"github.com/countersign/countersign/api"
+	kesv1 "github.com/countersign/countersign/api/kes/v1"
+)
+
+var (
+	testNow     = time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC)
+	testApplied = metav1.NewTime(testNow.Add(-time.Hour))
+)
+
+// synced is an object that was synced, and the Secret that was left.
+func synced() (*kesv1.ExternalSecret, *standing) {
+	source := &kesv1.ExternalSecret{ObjectMeta: metav1.ObjectMeta{
+		Name: "app", Namespace: "team-a", UID: "es", Generation: 3,
+		Annotations: map[string]string{api.StampedAt: "s1", api.Resync: "r1"},
+	}}
+	source.SetGroupVersionKind(kesv1.GroupVersion.WithKind(kesv1.Kind))
+	source.SyncStatus().SetSynced(api.VersionOf(source))
+	source.SyncStatus().Secret = &api.SecretState{UID: "secret", AppliedAt: testApplied, Keys: 2}
+	return source, &standing{meta: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name: "app", Namespace: "team-a", UID: "secret", Labels: map[string]string{managedByLabel: managedBy},
+		OwnerReferences: []metav1.OwnerReference{{APIVersion: "kubernetes-client.io/v1", Kind: "ExternalSecret", Name: "app", UID: "es"}},
+		ManagedFields: []metav1.ManagedFieldsEntry{
+			{Manager: "kubectl-label", Operation: metav1.ManagedFieldsOperationUpdate, Time: &metav1.Time{Time: testNow}},
+			ownFields(testApplied, `{"f:data":{".":{},"f:a":{},"f:b":{}},"f:type":{}}`),
+		},
+	}}}
+}
+
+func ownFields(at metav1.Time, fields string) metav1.ManagedFieldsEntry {
+	return metav1.ManagedFieldsEntry{
+		Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, Time: &at,
+		FieldsV1: metav1.NewFieldsV1(fields),
+	}
+}
+
+func TestIsDue(t *testing.T) {
+	retryAt := func(next time.Time, revision string) func(*kesv1.ExternalSecret, *standing) {
+		return func(es *kesv1.ExternalSecret, s *standing) {
+			s.meta = nil
+			es.Status.Retry = &api.Retry{Version: api.VersionOf(es), PolicyRevision: revision, Next: metav1.NewTime(next)}
+		}
+	}
+	tests := map[string]struct {
+		change func(*kesv1.ExternalSecret, *standing)
+		want   bool
+	}{
+		"as it was left":              {func(*kesv1.ExternalSecret, *standing) {}, false},
+		"spec changed":                {func(es *kesv1.ExternalSecret, _ *standing) { es.Generation++ }, true},
+		"stamped":                     {func(es *kesv1.ExternalSecret, _ *standing) { es.Annotations[api.StampedAt] = "s2" }, true},
+		"resync while webhook away":   {func(es *kesv1.ExternalSecret, _ *standing) { es.Annotations[api.Resync] = "r2" }, true},
+		"label of the object":         {func(es *kesv1.ExternalSecret, _ *standing) { es.Labels = map[string]string{"x": "y"} }, false},
+		"Secret deleted":              {func(_ *kesv1.ExternalSecret, s *standing) { s.meta = nil }, true},
+		"Secret replaced":             {func(_ *kesv1.ExternalSecret, s *standing) { s.meta.UID = "other" }, true},
+		"foreign label on the Secret": {func(_ *kesv1.ExternalSecret, s *standing) { s.meta.Labels["x"] = "y" }, false},
+		"our entry gone":              {func(_ *kesv1.ExternalSecret, s *standing) { s.meta.ManagedFields = s.meta.ManagedFields[:1] }, true},
+		"a key taken over": {func(_ *kesv1.ExternalSecret, s *standing) {
+			s.meta.ManagedFields[1] = ownFields(testApplied, `{"f:data":{".":{},"f:a":{}}}`)
+		}, true},
+		"applied by somebody in our name": {func(_ *kesv1.ExternalSecret, s *standing) {
+			s.meta.ManagedFields[1] = ownFields(metav1.NewTime(testNow), `{"f:data":{".":{},"f:a":{},"f:b":{}}}`)
+		}, true},
+		"failed, next attempt later":   {retryAt(testNow.Add(time.Second), "rev"), false},
+		"failed, next attempt now":     {retryAt(testNow, "rev"), true},
+		"failed, policy changed since": {retryAt(testNow.Add(time.Hour), "old"), true},
+		"failed, object changed since": {func(es *kesv1.ExternalSecret, s *standing) {
+			retryAt(testNow.Add(time.Hour), "rev")(es, s)
+			es.Generation++
+		}, true},
+		"never synced":                  {func(es *kesv1.ExternalSecret, _ *standing) { es.Status = kesv1.ExternalSecretStatus{} }, true},
+		"synced by KES":                 {asKES, false},
+		"synced by KES, Secret gone":    {func(es *kesv1.ExternalSecret, s *standing) { asKES(es, s); s.meta = nil }, true},
+		"synced by KES, changed since":  {func(es *kesv1.ExternalSecret, s *standing) { asKES(es, s); es.Generation++ }, true},
+		"KES failed at this generation": {func(es *kesv1.ExternalSecret, s *standing) { asKES(es, s); es.Status.Status = "ERROR, x" }, true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			source, secret := synced()
+			tc.change(source, secret)
+			r := &Reconciler{Clock: testclock.NewFakePassiveClock(testNow)}
+			if got := r.isDue(source, secret, "rev"); got != tc.want {
+				t.Errorf("due: %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// asKES leaves what kubernetes-external-secrets leaves.
+func asKES(es *kesv1.ExternalSecret, s *standing) {
+	es.Annotations = nil
+	es.Status = kesv1.ExternalSecretStatus{Status: "SUCCESS", ObservedGeneration: es.Generation, LastSync: "2022-03-23T10:00:00.000Z"}
+	s.meta.ManagedFields = nil
+}
+
+// The ownership table of the design, row by row.
+func TestNotOwned(t *testing.T) {
+	const handOver = "Secret app exists and was not made by Countersign; delete it, rename this object, or annotate the Secret with countersign.dev/adopt=app to hand it over"
+	tests := map[string]struct {
+		change func(*standing)
+		want   string
+	}{
+		"none":                         {func(s *standing) { s.meta = nil }, ""},
+		"ours":                         {func(*standing) {}, ""},
+		"KES's":                        {func(s *standing) { s.meta.Labels = nil }, ""},
+		"ours of an earlier object":    {func(s *standing) { s.meta.OwnerReferences[0].UID = "earlier" }, ""},
+		"earlier object, other writer": {func(s *standing) { s.meta.OwnerReferences[0].UID = "earlier"; s.meta.Labels = nil }, "Secret app belongs to ExternalSecret app; rename this object or delete the other"},
+		"no owner":                     {func(s *standing) { s.meta.OwnerReferences = nil }, handOver},
+		"no owner, handed over": {func(s *standing) {
+			s.meta.OwnerReferences = nil
+			s.meta.Annotations = map[string]string{api.Adopt: "app"}
+		}, ""},
+		"handed over to another": {func(s *standing) {
+			s.meta.OwnerReferences = nil
+			s.meta.Annotations = map[string]string{api.Adopt: "b"}
+		}, handOver},
+		"another owner": {func(s *standing) {
+			s.meta.OwnerReferences = []metav1.OwnerReference{{APIVersion: "v1", Kind: "Pod", Name: "x", UID: "y"}}
+			s.meta.Annotations = map[string]string{api.Adopt: "app"}
+		}, "Secret app belongs to Pod x; rename this object or delete the other"},
+		"another group's ExternalSecret": {func(s *standing) {
+			s.meta.OwnerReferences[0].UID, s.meta.OwnerReferences[0].APIVersion = "y", "external-secrets.io/v1"
+		}, "Secret app belongs to ExternalSecret app; rename this object or delete the other"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			source, secret := synced()
+			tc.change(secret)
+			var got string
+			if failure := notOwned(source, secret); failure != nil {
+				got = failure.message
+			}
+			if got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestBackoff(t *testing.T) {
+	tests := map[string]struct {
+		reason   string
+		attempts int32
+		most     time.Duration
+	}{
+		"absent Vault, first": {"VaultUnavailable", 1, time.Second},
+		"absent Vault, third": {"VaultUnavailable", 3, 4 * time.Second},
+		"absent Vault, later": {"VaultUnavailable", 1000, 15 * time.Second},
+		"forbidden, first":    {"VaultForbidden", 1, 5 * time.Second},
+		"forbidden, for ever": {"VaultForbidden", 1 << 30, time.Hour},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				got := backoffOf(tc.reason).delay(tc.attempts)
+				if got > tc.most || got < tc.most*4/5-1 {
+					t.Fatalf("%v, want %v less at most a fifth", got, tc.most)
+				}
+			}
+		})
+	}
+}
