@@ -86,7 +86,7 @@ func outcomeOfWrite(err error) (*outcome, error) {
 	if !errors.As(err, &status) {
 		return nil, fmt.Errorf("apply Secret: %w", err)
 	}
-	if apierrors.IsConflict(err) || isPassing(err) {
+	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || isPassing(err) {
 		return nil, fmt.Errorf("apply Secret: %s", apierrors.ReasonForError(err))
 	}
 	message := "the apiserver refuses the Secret: " + string(apierrors.ReasonForError(err))

@@ -55,12 +55,12 @@ func secretMetadata(ctx context.Context, reader client.Reader, source api.Source
 	return &standing{meta: meta}, err
 }
 
-// ownEntry is what we own of a Secret by server-side apply.
+// ownEntry is what we own of a Secret, by server-side apply or, before its
+// first change, by having created it.
 func ownEntry(entries []metav1.ManagedFieldsEntry) *metav1.ManagedFieldsEntry {
 	for i := range entries {
-		entry := &entries[i]
-		if entry.Manager == FieldManager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
-			return entry
+		if entries[i].Manager == FieldManager && entries[i].Subresource == "" {
+			return &entries[i]
 		}
 	}
 	return nil
