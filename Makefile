@@ -1,0 +1,76 @@
+# Everything is built from Go modules: no Docker, no root, no download of
+# binaries. One setting of cgo for all, so that tools, tests and the binary
+# share the build cache, and no C compiler is needed.
+export CGO_ENABLED ?= 0
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TEST_TIMEOUT ?= 15m
+FUZZ_TIME ?= 10s
+
+RUN_TOOLS := etcd kube-apiserver kube-controller-manager kubectl vault helm
+MODULES := . $(wildcard test/tools/*/)
+GENERATED := charts/countersign/files/crds ':(glob)api/**/zz_generated.*.go'
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build run-tools ## See the whole product work, on a real apiserver and Vault
+	go run ./test/demo
+
+.PHONY: play
+play: build run-tools ## Start the same and leave it running; then source bin/play.env
+	go run ./test/demo -play
+
+.PHONY: build
+build: ## Build bin/countersign
+	go build -ldflags "-X main.version=$(VERSION)" -o bin/countersign ./cmd/countersign
+
+.PHONY: tools
+tools: run-tools lint-tools generate-tools ## Build the pinned tools that bin/ lacks
+
+.PHONY: run-tools lint-tools generate-tools
+run-tools:
+	@test/tools/build $(RUN_TOOLS)
+lint-tools:
+	@test/tools/build golangci-lint
+generate-tools:
+	@test/tools/build controller-gen
+
+.PHONY: test
+test: build run-tools ## Unit and integration tests
+	go test ./... -timeout $(TEST_TIMEOUT)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZ_TIME
+	@go list -f '{{.Dir}}' ./... | while read -r folder; do \
+	  { grep -hos '^func Fuzz[A-Za-z0-9]*' "$$folder"/*_test.go || true; } | while read -r _ name; do \
+	    echo "$$folder $$name"; (cd "$$folder" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ_TIME) .); \
+	  done; \
+	done
+
+.PHONY: lint
+lint: lint-tools ## Run the linters
+	bin/golangci-lint config verify
+	bin/golangci-lint run
+
+.PHONY: generate
+generate: generate-tools ## Generate deep copies and the CRD
+	bin/controller-gen object crd paths=./api/... output:crd:dir=charts/countersign/files/crds
+
+.PHONY: verify
+verify: generate ## Check that generated files are current and each go.mod is tidy
+	@git diff --exit-code -- $(GENERATED)
+	@unknown=$$(git ls-files --others --exclude-standard -- $(GENERATED)); \
+	  [[ -z $$unknown ]] || { echo "generated but not committed: $$unknown" >&2; exit 1; }
+	@for module in $(MODULES); do (cd $$module && go mod tidy -diff); done
+
+.PHONY: clean
+clean: ## Delete bin/
+	rm -rf bin

@@ -1,0 +1,143 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// stopWithin leaves room for serving on after SIGTERM and for draining.
+const stopWithin = 45 * time.Second
+
+// ProcessOptions change how the Deployment's container is run.
+type ProcessOptions struct {
+	// LogLevel overrides the chart's; empty: the chart's.
+	LogLevel string
+	// Args are appended to the container's.
+	Args []string
+}
+
+// Process is Countersign, running as its own process with the chart's RBAC.
+type Process struct {
+	WebhookPort, MetricsPort, HealthPort int
+	// LogPath is the file with what the process wrote.
+	LogPath string
+
+	env     *Env
+	release Release
+	child   *child
+	// called tells that the apiserver calls this process.
+	called bool
+}
+
+// StartCountersign runs the Deployment of an installed release as one process.
+// The apiserver calls the first live process of a release; a second one is a
+// replica that it does not call. WaitReady comes next.
+func (e *Env) StartCountersign(ctx context.Context, release Release, options ProcessOptions) (*Process, error) {
+	binary, err := lookUp("countersign", []string{filepath.Join(e.binaries.root, "bin")})
+	if err != nil {
+		return nil, fmt.Errorf("%w build", err)
+	}
+	pod, err := e.newPod(ctx, release)
+	if err != nil {
+		return nil, fmt.Errorf("pod of %s: %w", release.key(), err)
+	}
+	process := &Process{env: e, release: release, LogPath: filepath.Join(pod.folder, "countersign.log")}
+	if err := process.start(binary, pod, options); err != nil {
+		pod.unmount()
+		return nil, err
+	}
+	go func() {
+		<-process.child.done
+		pod.unmount()
+	}()
+	return process, nil
+}
+
+func (p *Process) start(binary string, pod *pod, options ProcessOptions) error {
+	if err := p.env.ports.reserveInto(&p.MetricsPort, &p.HealthPort); err != nil {
+		return err
+	}
+	seat, err := p.env.seat(p.release)
+	if err != nil {
+		return err
+	}
+	return seat.take(p.env.ports, func(port int) (*child, error) {
+		p.WebhookPort, p.called = port, port == seat.port
+		args := append(pod.args, p.overrides(options)...)
+		p.child, err = p.env.run(childSpec{name: "countersign", path: binary, log: p.LogPath, args: args, env: pod.environ})
+		return p.child, err
+	})
+}
+
+// overrides come after the chart's arguments and replace only what loopback
+// must have otherwise.
+func (p *Process) overrides(options ProcessOptions) []string {
+	args := []string{
+		"--webhook-host=127.0.0.1",
+		"--webhook-port=" + strconv.Itoa(p.WebhookPort),
+		"--metrics-bind-address=" + loopback(p.MetricsPort),
+		"--health-probe-bind-address=" + loopback(p.HealthPort),
+		"--cert-extra-dns=localhost",
+	}
+	if options.LogLevel != "" {
+		args = append(args, "--log-level="+options.LogLevel)
+	}
+	return append(args, options.Args...)
+}
+
+// WaitReady returns when the process says that it is ready and, where the
+// apiserver calls it, when the apiserver does so.
+func (p *Process) WaitReady(ctx context.Context) error {
+	return p.child.await(ctx, readyWithin, func(ctx context.Context) error {
+		if _, err := get(ctx, "http://"+loopback(p.HealthPort)+"/readyz"); err != nil || !p.called {
+			return err
+		}
+		return p.env.probeWebhooks(ctx, p.release)
+	})
+}
+
+// Metrics is what a scrape returns.
+func (p *Process) Metrics(ctx context.Context) (string, error) {
+	return get(ctx, "http://"+loopback(p.MetricsPort)+"/metrics")
+}
+
+// Logs is what the process has written so far.
+func (p *Process) Logs() (string, error) {
+	content, err := os.ReadFile(p.LogPath)
+	return string(content), err
+}
+
+// PID of the process.
+func (p *Process) PID() int { return p.child.process.Pid }
+
+// Done closes when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.child.done }
+
+// Stop sends SIGTERM and waits for the end, which has to be a clean one.
+func (p *Process) Stop() error { return p.child.terminate(stopWithin) }
+
+// Kill ends the process as a crash would.
+func (p *Process) Kill() { p.child.kill() }
+
+func get(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s: %s", url, response.Status, body)
+	}
+	return string(body), err
+}

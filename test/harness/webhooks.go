@@ -1,0 +1,113 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// seat is the port of a release's webhooks that the apiserver calls, and the
+// process that has it. The port stays for the life of the Env, so that a
+// process started anew is found at the same URL.
+type seat struct {
+	port int
+
+	mutex  sync.Mutex
+	holder *child
+}
+
+func (e *Env) seat(release Release) (*seat, error) {
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if found, ok := e.seats[release.key()]; ok {
+		return found, nil
+	}
+	port, err := e.ports.reserve()
+	if err != nil {
+		return nil, err
+	}
+	e.seats[release.key()] = &seat{port: port}
+	return e.seats[release.key()], nil
+}
+
+// take starts a process on the seat's port, or on a fresh one while another
+// process sits.
+func (s *seat) take(ports *ports, start func(port int) (*child, error)) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.holder != nil && s.holder.alive() {
+		port, err := ports.reserve()
+		if err != nil {
+			return err
+		}
+		_, err = start(port)
+		return err
+	}
+	holder, err := start(s.port)
+	if err == nil {
+		s.holder = holder
+	}
+	return err
+}
+
+// toURL turns each clientConfig.service of a webhook configuration into a URL
+// with the same path, and touches nothing else.
+func toURL(object *unstructured.Unstructured, port int) error {
+	if kind := object.GetKind(); kind != "MutatingWebhookConfiguration" && kind != "ValidatingWebhookConfiguration" {
+		return nil
+	}
+	webhooks, _, err := unstructured.NestedSlice(object.Object, "webhooks")
+	if err != nil {
+		return err
+	}
+	for _, webhook := range webhooks {
+		fields, ok := webhook.(map[string]any)
+		if !ok {
+			return errors.New("webhooks: not objects")
+		}
+		path, found, err := unstructured.NestedString(fields, "clientConfig", "service", "path")
+		if err != nil || !found {
+			return fmt.Errorf("webhook %v: no clientConfig.service.path", fields["name"])
+		}
+		unstructured.RemoveNestedField(fields, "clientConfig", "service")
+		url := fmt.Sprintf("https://localhost:%d%s", port, path)
+		if err := unstructured.SetNestedField(fields, url, "clientConfig", "url"); err != nil {
+			return err
+		}
+	}
+	return unstructured.SetNestedSlice(object.Object, webhooks, "webhooks")
+}
+
+// probeWebhooks is nil when the apiserver calls the stamp and trusts what
+// answers. The apiserver learns of the CA by a watch, so a process can be
+// ready before it is called, and for the stamp nobody would notice. A dry run
+// of an ExternalSecret that asks nothing of Vault leaves no trace.
+func (e *Env) probeWebhooks(ctx context.Context, release Release) error {
+	configured := &admissionregistrationv1.MutatingWebhookConfigurationList{}
+	err := e.Client.List(ctx, configured, client.MatchingLabels{"app.kubernetes.io/instance": release.Name})
+	if err != nil || len(configured.Items) == 0 {
+		return err
+	}
+	probe := &unstructured.Unstructured{Object: map[string]any{
+		"spec": map[string]any{"backendType": "systemManager"},
+	}}
+	probe.SetGroupVersionKind(schema.GroupVersionKind{Group: "kubernetes-client.io", Version: "v1", Kind: "ExternalSecret"})
+	probe.SetNamespace(release.Namespace)
+	probe.SetName("harness-probe")
+	err = e.Client.Create(ctx, probe, client.DryRunAll)
+	// Refused by the webhook itself is as good, where other backends are.
+	if err != nil && !strings.Contains(err.Error(), "denied the request") {
+		return err
+	}
+	if err == nil && probe.GetAnnotations()["countersign.dev/stamped-at"] == "" {
+		return errors.New("the apiserver does not call the stamp webhook yet")
+	}
+	return nil
+}
