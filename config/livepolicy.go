@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -139,9 +138,9 @@ func (l *LivePolicy) swap(ctx context.Context, candidate lastGood) error {
 	if len(candidate) == 0 {
 		return fmt.Errorf("no policy ConfigMap is left; write \"allow: []\" to deny everything")
 	}
-	compiled, errs := policy.Compile(candidate.union(), l.Settings)
-	if len(errs) > 0 {
-		return errs.ToAggregate()
+	compiled, err := policy.Compile(candidate.union(), l.Settings)
+	if err != nil {
+		return err
 	}
 	l.good = candidate
 	old := l.current.Swap(compiled)
@@ -165,8 +164,12 @@ func (l *LivePolicy) fail(ctx context.Context, configMap *corev1.ConfigMap, err 
 
 // blamed is the ConfigMap that an error of the union speaks of.
 func blamed(configMaps []corev1.ConfigMap, err error) *corev1.ConfigMap {
+	var problems policy.Problems
+	if !errors.As(err, &problems) || len(problems) == 0 {
+		return nil
+	}
 	for i := range configMaps {
-		if strings.Contains(err.Error(), configMaps[i].Name+"[") {
+		if configMaps[i].Name == problems[0].Source {
 			return &configMaps[i]
 		}
 	}
@@ -174,19 +177,11 @@ func blamed(configMaps []corev1.ConfigMap, err error) *corev1.ConfigMap {
 }
 
 func firstErrors(err error) string {
-	var many interface{ Errors() []error }
-	if !errors.As(err, &many) {
+	var problems policy.Problems
+	if !errors.As(err, &problems) || len(problems) <= maxEventErrors {
 		return truncate(err.Error())
 	}
-	var lines []string
-	for i, one := range many.Errors() {
-		if i == maxEventErrors {
-			lines = append(lines, fmt.Sprintf("and %d more", len(many.Errors())-i))
-			break
-		}
-		lines = append(lines, one.Error())
-	}
-	return truncate(strings.Join(lines, "\n"))
+	return truncate(fmt.Sprintf("%s\nand %d more", problems[:maxEventErrors].Error(), len(problems)-maxEventErrors))
 }
 
 // truncate keeps within the limit of an event's note.

@@ -120,14 +120,15 @@ func (v Vault) withDefaults() Vault {
 
 // PolicySettings is the operator's part of each decision.
 func (s *Settings) PolicySettings() policy.Settings {
-	mounts := map[string]string{}
+	mounts, namespaces := map[string]string{}, map[string]string{}
 	for name, vault := range s.Vaults {
-		mounts[name] = vault.AuthMount
+		mounts[name], namespaces[name] = vault.AuthMount, vault.Namespace
 	}
 	return policy.Settings{
 		Enforcement:       s.Enforcement,
 		DefaultVault:      DefaultVault,
 		DefaultAuthMounts: mounts,
+		VaultNamespaces:   namespaces,
 		MaxPaths:          s.MaxPaths,
 	}
 }

@@ -1,6 +1,10 @@
 package policy
 
-import "k8s.io/apimachinery/pkg/util/validation/field"
+import (
+	"cmp"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
 
 // Claim is what one object asks of Vault, with defaults applied. Dialects make
 // claims; nothing past that point knows dialects.
@@ -13,8 +17,14 @@ type Claim struct {
 	VaultNamespace string
 	// AuthMount is the mount of the auth method, without "auth/".
 	AuthMount string
-	// Role is the role of the auth method that the login asks for.
+	// AuthMethod is the type of the auth method; empty is MethodKubernetes.
+	AuthMethod string
+	// Role is the role of the auth method that the login asks for. A method
+	// without roles has "method:mount".
 	Role string
+	// ServiceAccount is the one of the object's namespace that the object
+	// itself chose to log in with; empty leaves it to the rule.
+	ServiceAccount string
 	// RoleField is the field that names the role.
 	RoleField *field.Path
 	// Reads are in the order of the object's fields.
@@ -23,6 +33,12 @@ type Claim struct {
 	// denies the claim.
 	Problems field.ErrorList
 }
+
+// MethodKubernetes is Vault's Kubernetes auth method, the default one.
+// https://developer.hashicorp.com/vault/docs/auth/kubernetes
+const MethodKubernetes = "kubernetes"
+
+func (c *Claim) method() string { return cmp.Or(c.AuthMethod, MethodKubernetes) }
 
 // Read is one request for a value.
 type Read struct {
@@ -38,16 +54,17 @@ type Read struct {
 // Reference is one read with everything of its claim that matters to the
 // verdict. Two equal references always get the same verdict of one policy.
 type Reference struct {
-	Namespace, Vault, VaultNamespace, AuthMount, Role string
-	Path                                              string
-	Version                                           int
+	Namespace, Vault, VaultNamespace, AuthMount, AuthMethod, Role, ServiceAccount string
+
+	Path    string
+	Version int
 }
 
 // Reference is the i-th read of the claim as a whole tuple.
 func (c *Claim) Reference(i int) Reference {
 	return Reference{
 		Namespace: c.Namespace, Vault: c.Vault, VaultNamespace: c.VaultNamespace,
-		AuthMount: c.AuthMount, Role: c.Role,
+		AuthMount: c.AuthMount, AuthMethod: c.method(), Role: c.Role, ServiceAccount: c.ServiceAccount,
 		Path: c.Reads[i].Path, Version: c.Reads[i].Version,
 	}
 }

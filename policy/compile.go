@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
-
-	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // Settings are the operator's part of the decision; documents cannot change it.
@@ -19,6 +17,9 @@ type Settings struct {
 	// DefaultAuthMounts are the auth mounts, by Vault, that a rule without
 	// authMounts speaks of.
 	DefaultAuthMounts map[string]string
+	// VaultNamespaces are the Vault namespaces, by Vault, that a rule without
+	// vaultNamespaces speaks of; the root where a Vault is left out.
+	VaultNamespaces map[string]string
 	// MaxPaths bounds the distinct paths of one claim; 0 is no bound.
 	MaxPaths int
 }
@@ -39,15 +40,21 @@ type allowRule struct {
 	namespaces *namespaceMatcher
 	paths      []string
 	roles      []nameTemplate
-	authMounts []nameTemplate
-	vaults     []string
+	// authMounts and vaultNamespaces are empty for those of the Vault.
+	authMounts      []nameTemplate
+	vaultNamespaces []string
+	authMethods     []string
+	vaults          []string
+	serviceAccount  string
 }
 
 type denyRule struct {
 	name       string
 	namespaces *namespaceMatcher
-	reason     string
-	mode       Mode
+	// paths are folded.
+	paths  []string
+	reason string
+	mode   Mode
 }
 
 // Revision identifies the documents that the policy was made of.
@@ -59,21 +66,21 @@ func (p *Policy) Revision() string {
 }
 
 // Compile checks the union of the documents and makes a Policy of it, or says
-// everything that is wrong and makes none.
-func Compile(documents []*Document, settings Settings) (*Policy, field.ErrorList) {
-	documents = slices.Clone(documents)
-	slices.SortFunc(documents, func(a, b *Document) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
-	})
-	mounts, errs := unionOfMounts(documents)
-	errs = append(errs, checkDocuments(documents, mounts)...)
-	if len(errs) > 0 {
-		return nil, errs
+// everything that is wrong, as Problems, and makes none.
+func Compile(documents []*Document, settings Settings) (*Policy, error) {
+	documents = sorted(documents)
+	if err := check(documents).Err(); err != nil {
+		return nil, err
 	}
+	return newPolicy(documents, settings), nil
+}
+
+func newPolicy(documents []*Document, settings Settings) *Policy {
+	mounts, _ := unionOfMounts(documents)
 	p := &Policy{settings: settings, revision: revision(documents), mounts: mounts, allowed: &trie{}, denied: &trie{}}
 	p.addAllowRules(documents)
 	p.addDenyRules(documents)
-	return p, nil
+	return p
 }
 
 func revision(documents []*Document) string {
@@ -105,10 +112,16 @@ func (p *Policy) newAllowRule(source string, rule *AllowRule) allowRule {
 		paths:      rule.Paths,
 		roles:      newNameTemplates(rule.Roles),
 		authMounts: newNameTemplates(rule.AuthMounts),
-		vaults:     rule.Vaults,
+		vaults:     rule.Vaults, vaultNamespaces: rule.VaultNamespaces, authMethods: rule.AuthMethods,
 	}
 	if len(compiled.vaults) == 0 {
 		compiled.vaults = []string{p.settings.DefaultVault}
+	}
+	if len(compiled.authMethods) == 0 {
+		compiled.authMethods = []string{MethodKubernetes}
+	}
+	if rule.Identity != nil {
+		compiled.serviceAccount = rule.Identity.ServiceAccount
 	}
 	return compiled
 }
@@ -122,25 +135,18 @@ func newNameTemplates(names []string) []nameTemplate {
 }
 
 func (p *Policy) addDenyRules(documents []*Document) {
-	type patterned struct {
-		denyRule
-		paths []string
-	}
-	var rules []patterned
 	for _, document := range documents {
 		for i := range document.Deny {
-			rule := &document.Deny[i]
-			rules = append(rules, patterned{newDenyRule(document.Source, rule), rule.Paths})
+			p.deny = append(p.deny, newDenyRule(document.Source, &document.Deny[i]))
 		}
 	}
 	// An enforced rule must not hide behind a staged one of an earlier name.
-	slices.SortStableFunc(rules, func(a, b patterned) int {
+	slices.SortStableFunc(p.deny, func(a, b denyRule) int {
 		return cmp.Or(cmp.Compare(severity(a.mode), severity(b.mode)), cmp.Compare(a.name, b.name))
 	})
-	for i, rule := range rules {
-		p.deny = append(p.deny, rule.denyRule)
-		for _, pattern := range rule.paths {
-			p.denied.insert(strings.ToLower(pattern), i, rule.namespaces)
+	for i := range p.deny {
+		for _, pattern := range p.deny[i].paths {
+			p.denied.insert(pattern, i, p.deny[i].namespaces)
 		}
 	}
 }
@@ -153,9 +159,18 @@ func newDenyRule(source string, rule *DenyRule) denyRule {
 	return denyRule{
 		name:       source + "/" + rule.Name,
 		namespaces: newNamespaceMatcher(everywhere),
+		paths:      folded(rule.Paths),
 		reason:     rule.Reason,
 		mode:       cmp.Or(rule.Enforcement, Enforce),
 	}
+}
+
+func folded(patterns []string) []string {
+	lower := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		lower[i] = strings.ToLower(pattern)
+	}
+	return lower
 }
 
 func severity(mode Mode) int { return slices.Index([]Mode{Enforce, Warn, Audit}, mode) }

@@ -1,31 +1,45 @@
 package policy
 
 import (
-	"strings"
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// Each error has its line and column.
 func TestParseErrors(t *testing.T) {
 	head := "apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\n"
+	rule := "allow:\n- name: a\n  namespaces: {names: [x]}\n  roles: [r]\n"
 	tests := map[string]struct{ text, want string }{
-		"empty":               {"", "the document is empty"},
-		"only a comment":      {"# nothing\n", "want apiVersion"},
-		"not YAML":            {"a: [", "did not find expected"},
-		"unknown field":       {head + "allow: []\nallows: []\n", `unknown field "allows"`},
-		"unknown rule field":  {head + "allow: [{name: a, path: x}]\n", `unknown field "allow[0].path"`},
-		"field of other case": {head + "Allow: []\n", `unknown field "Allow"`},
-		"duplicate key":       {head + "allow: []\nallow: []\n", `key "allow" already set`},
-		"second document":     {head + "allow: []\n---\n" + head + "deny: []\n", "more than one YAML document"},
-		"other kind":          {"apiVersion: v1\nkind: Secret\n", "want apiVersion"},
-		"other type":          {head + "allow: {}\n", "cannot unmarshal object"},
+		"empty":               {"", `: the document is empty; deny everything with "allow: []"`},
+		"only a comment":      {"# nothing\n", `: the document is empty; deny everything with "allow: []"`},
+		"not YAML":            {"a: [", ":1:1: did not find expected node content"},
+		"not YAML further on": {head + "allow:\n- name: [a\nb: c\n", ":3:1: did not find expected ',' or ']'"},
+		"unknown field":       {head + "allow: []\nallows: []\n", `:4:1: unknown field "allows"`},
+		"unknown rule field":  {head + rule + "  path: x\n", `:7:3: unknown field "allow[0].path"`},
+		"unknown nested":      {head + "mounts:\n  secret: {kv: 2, version: 2}\nallow: []\n", `:4:19: unknown field "mounts.secret.version"`},
+		"field of other case": {head + "Allow: []\n", `:3:1: unknown field "Allow"`},
+		"two unknown fields":  {head + "allow: []\na: 1\nb: 2\n", ":4:1: unknown field \"a\"\ncm[policy.yaml]:5:1: unknown field \"b\""},
+		"duplicate key":       {head + "allow: []\nallow: []\n", `:4:1: key "allow" is there already`},
+		"duplicate rule key":  {head + rule + "  name: b\n", `:7:3: key "allow.0.name" is there already`},
+		"second document":     {head + "allow: []\n---\n" + head + "deny: []\n", `: more than one YAML document; give each a key of its own`},
+		"other kind":          {"apiVersion: v1\nkind: Secret\n", `:1:1: want apiVersion: countersign.dev/v1alpha1 and kind: AccessPolicy, got "v1" and "Secret"`},
+		"newer than we":       {"kind: AccessPolicy\napiVersion: countersign.dev/v2\n", `:2:1: want apiVersion: countersign.dev/v1alpha1 and kind: AccessPolicy, got "countersign.dev/v2" and "AccessPolicy"`},
+		"object for a list":   {head + "allow: {}\n", ":3:1: allow: a object stands where a list belongs"},
+		"text for a list":     {head + "allow:\n- name: a\n  roles: [r]\n  paths: secret/data/x\n", ":6:3: allow[0].paths: a string stands where a list belongs"},
+		"number for a text":   {head + "allow:\n- {name: a}\n- name: b\n  roles: [r, 7]\n", ":6:14: allow[1].roles[1]: a number stands where a string belongs"},
+		"text for a number":   {head + "mounts: {a: {kv: 1}, secret: {kv: v2}}\nallow: []\n", ":3:31: mounts.secret.kv: a string stands where a whole number belongs"},
+		"list for a document": {"- a\n- b\n", ":1:1: : a array stands where an object belongs"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("cm", "policy.yaml", []byte(tc.text))
-			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "cm[policy.yaml]: ") {
-				t.Errorf("got %v, want cm[policy.yaml]: ...%s", err, tc.want)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if diff := cmp.Diff("cm[policy.yaml]"+tc.want, err.Error()); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
@@ -38,14 +52,14 @@ func TestCompileErrors(t *testing.T) {
 	pattern := func(pattern string) string {
 		return allow(`name: a, namespaces: {names: [x]}, roles: [r], paths: ["` + pattern + `"]`)
 	}
-	at := "cm[p.yaml].allow[0].paths[0]: Invalid value: "
+	at := "allow[0].paths[0]: Invalid value: "
 	tests := map[string]struct {
 		text string
 		want []string
 	}{
 		"good":                {pattern("secret/data/{namespace}/+/*"), nil},
 		"empty policy":        {"allow: []", nil},
-		"nothing in a rule":   {allow(""), []string{"cm[p.yaml].allow[0].name: Required value: verdicts name the rule", `cm[p.yaml].allow[0].namespaces: Required value: give names or matchLabels; names: ["*"] is every namespace`, "cm[p.yaml].allow[0].paths: Required value: name the paths", "cm[p.yaml].allow[0].roles: Required value: name the Vault roles that may be used"}},
+		"nothing in a rule":   {allow(""), []string{"allow[0].name: Required value: verdicts name the rule", `allow[0].namespaces: Required value: give names or matchLabels; names: ["*"] is every namespace`, "allow[0].paths: Required value: name the paths", "allow[0].roles: Required value: name the Vault roles that may be used"}},
 		"prefix star":         {pattern("secret/data/foo*"), []string{at + `"secret/data/foo*": "foo*": "*" stands only as a whole segment; write "prefix/*" as segments of their own`}},
 		"double star":         {pattern("secret/data/**"), []string{at + `"secret/data/**": "**" is not a pattern; a final "*" already covers all deeper segments`}},
 		"star within":         {pattern("secret/data/*/x"), []string{at + `"secret/data/*/x": "*" stands only as the last segment; write "+" for one segment`}},
@@ -59,13 +73,13 @@ func TestCompileErrors(t *testing.T) {
 		"wildcard mount":      {pattern("+/data/x"), []string{at + `"+/data/x": does not start with a declared mount; name it under mounts of this or another document`}},
 		"v2 without data":     {pattern("secret/team-a/*"), []string{at + `"secret/team-a/*": values of a KV v2 mount are below secret/data/; write "secret/data/team-a/*"`}},
 		"v2 plus for data":    {pattern("secret/+/team-a/*"), []string{at + `"secret/+/team-a/*": values of a KV v2 mount are below secret/data/; write "secret/data/+/team-a/*"`}},
-		"reserved mount":      {"mounts: {ns1/Sys: {}}\nallow: []", []string{`cm[p.yaml].mounts[ns1/Sys]: Invalid value: "ns1/Sys": "Sys" is reserved by Vault and never readable`}},
-		"bad mount":           {"mounts: {/a/: {kv: 3}}\nallow: []", []string{`cm[p.yaml].mounts[/a/].kv: Invalid value: 3: write 1 or 2, or leave it out for another engine`, `cm[p.yaml].mounts[/a/]: Invalid value: "/a/": it starts with a slash`}},
-		"role with a star":    {allow(`name: a, namespaces: {names: [x]}, roles: ["r*", ""], paths: ["legacy/x"]`), []string{`cm[p.yaml].allow[0].roles[0]: Invalid value: "r*": write a literal name, with {namespace} at most once in it`, `cm[p.yaml].allow[0].roles[1]: Required value: write a name`}},
-		"names and labels":    {allow(`name: a, namespaces: {names: [x], matchLabels: {a: b}}, roles: [r], paths: ["legacy/x"]`), []string{`cm[p.yaml].allow[0].namespaces: Invalid value: "names, matchLabels": give one of them; write two rules for both`}},
-		"namespace pattern":   {allow(`name: a, namespaces: {names: ["*-x", "A"]}, roles: [r], paths: ["legacy/x"]`), []string{`cm[p.yaml].allow[0].namespaces.names[0]: Invalid value: "*-x": write a namespace name, or a prefix that ends in "*"`, `cm[p.yaml].allow[0].namespaces.names[1]: Invalid value: "A": write a namespace name, or a prefix that ends in "*"`}},
-		"duplicate name":      {"mounts: {legacy: {kv: 1}}\nallow: [{name: a, namespaces: {names: [x]}, roles: [r], paths: [legacy/x]}]\ndeny: [{name: a, paths: [legacy/x]}]", []string{`cm[p.yaml].deny[0].name: Duplicate value: "a"`}},
-		"bad enforcement":     {"mounts: {legacy: {kv: 1}}\nallow: []\ndeny: [{name: a, paths: [legacy/x], enforcement: Loose}]", []string{`cm[p.yaml].deny[0].enforcement: Unsupported value: "Loose": supported values: "Enforce", "Warn", "Audit"`}},
+		"reserved mount":      {"mounts: {ns1/Sys: {}}\nallow: []", []string{`mounts[ns1/Sys]: Invalid value: "ns1/Sys": "Sys" is reserved by Vault and never readable`}},
+		"bad mount":           {"mounts: {/a/: {kv: 3}}\nallow: []", []string{`mounts[/a/].kv: Invalid value: 3: write 1 or 2, or leave it out for another engine`, `mounts[/a/]: Invalid value: "/a/": it starts with a slash`}},
+		"role with a star":    {allow(`name: a, namespaces: {names: [x]}, roles: ["r*", ""], paths: ["legacy/x"]`), []string{`allow[0].roles[0]: Invalid value: "r*": write a literal name, with {namespace} at most once in it`, `allow[0].roles[1]: Required value: write a name`}},
+		"names and labels":    {allow(`name: a, namespaces: {names: [x], matchLabels: {a: b}}, roles: [r], paths: ["legacy/x"]`), []string{`allow[0].namespaces: Invalid value: "names, matchLabels": give one of them; write two rules for both`}},
+		"namespace pattern":   {allow(`name: a, namespaces: {names: ["*-x", "A"]}, roles: [r], paths: ["legacy/x"]`), []string{`allow[0].namespaces.names[0]: Invalid value: "*-x": write a namespace name, or a prefix that ends in "*"`, `allow[0].namespaces.names[1]: Invalid value: "A": write a namespace name, or a prefix that ends in "*"`}},
+		"duplicate name":      {"mounts: {legacy: {kv: 1}}\nallow: [{name: a, namespaces: {names: [x]}, roles: [r], paths: [legacy/x]}]\ndeny: [{name: a, paths: [legacy/x]}]", []string{`deny[0].name: Duplicate value: "a"`}},
+		"bad enforcement":     {"mounts: {legacy: {kv: 1}}\nallow: []\ndeny: [{name: a, paths: [legacy/x], enforcement: Loose}]", []string{`deny[0].enforcement: Unsupported value: "Loose": supported values: "Enforce", "Warn", "Audit"`}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -73,27 +87,36 @@ func TestCompileErrors(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			compiled, errs := Compile([]*Document{document}, testSettings())
-			if (compiled == nil) != (len(errs) > 0) {
+			compiled, err := Compile([]*Document{document}, testSettings())
+			if (compiled == nil) != (err != nil) {
 				t.Fatal("a policy with errors, or none without")
 			}
-			var got []string
-			for _, err := range errs {
-				got = append(got, err.Error())
-			}
-			if diff := cmp.Diff(tc.want, got); diff != "" {
+			if diff := cmp.Diff(tc.want, messagesOf(err)); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
 }
 
+// messagesOf are the problems without their places.
+func messagesOf(err error) []string {
+	var problems Problems
+	if !errors.As(err, &problems) {
+		return nil
+	}
+	messages := make([]string, len(problems))
+	for i, problem := range problems {
+		messages[i] = problem.Message
+	}
+	return messages
+}
+
 func TestMountsOfTwoDocumentsMustAgree(t *testing.T) {
 	head := "apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nallow: []\n"
 	one, _ := Parse("a", "p.yaml", []byte(head+"mounts: {secret: {kv: 1}}"))
 	two, _ := Parse("b", "p.yaml", []byte(head+"mounts: {secret: {kv: 2}}"))
-	_, errs := Compile([]*Document{two, one}, testSettings())
-	if got, want := errs.ToAggregate().Error(), `b[p.yaml].mounts[secret]: Invalid value: 2: another document declares kv: 1`; got != want {
+	_, err := Compile([]*Document{two, one}, testSettings())
+	if got, want := err.Error(), `b[p.yaml]:4:10: mounts[secret]: Invalid value: 2: another document declares kv: 1`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -118,9 +141,12 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		compiled, errs := Compile([]*Document{document}, testSettings())
-		if (compiled == nil) == (len(errs) == 0) {
-			t.Errorf("policy %v with errors %v", compiled, errs)
+		compiled, err := Compile([]*Document{document}, testSettings())
+		if (compiled == nil) == (err == nil) {
+			t.Errorf("policy %v with error %v", compiled, err)
+		}
+		if linted := Lint([]*Document{document}, testSettings()).Err(); (linted == nil) != (err == nil) {
+			t.Errorf("lint says %v, the compiler %v", linted, err)
 		}
 	})
 }

@@ -1,18 +1,18 @@
 package policy
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
-	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 )
 
 // The version and kind of a policy document.
@@ -49,10 +49,22 @@ type AllowRule struct {
 	Paths []string `json:"paths"`
 	// Roles are roles of the auth method; "{namespace}" is replaced.
 	Roles []string `json:"roles"`
-	// AuthMounts default to the Vault's default auth mount.
+	// AuthMounts default to the Vault's default auth mount; "{namespace}" is
+	// replaced.
 	AuthMounts []string `json:"authMounts,omitempty"`
+	// AuthMethods default to "kubernetes".
+	AuthMethods []string `json:"authMethods,omitempty"`
 	// Vaults are names of configured Vaults; they default to "default".
 	Vaults []string `json:"vaults,omitempty"`
+	// VaultNamespaces default to the one that the Vault is configured with.
+	VaultNamespaces []string `json:"vaultNamespaces,omitempty"`
+	// Identity logs in; left out, Countersign itself does.
+	Identity *Identity `json:"identity,omitempty"`
+}
+
+// Identity is a ServiceAccount of the object's own namespace.
+type Identity struct {
+	ServiceAccount string `json:"serviceAccount"`
 }
 
 // DenyRule refuses the paths that it matches, with case folded.
@@ -82,65 +94,97 @@ type Document struct {
 	AccessPolicy
 
 	digest string
+	places positions
 }
 
 // Parse decodes one document strictly: an unknown field, a duplicate key and a
-// second document are errors. The rules themselves are checked by Compile.
+// second document are errors. They come as Problems. The rules themselves are
+// checked by Compile.
 func Parse(source, key string, data []byte) (*Document, error) {
-	raw, err := onlyDocument(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s[%s]: %w", source, key, err)
+	document := &Document{Source: source, Key: key, digest: digest(data)}
+	if err := onlyDocument(data); err != nil {
+		return nil, Problems{document.problem(position{}, err.Error())}
 	}
-	document := &Document{Source: source, Key: key, digest: digest(raw)}
-	if err := decodeStrict(raw, &document.AccessPolicy); err != nil {
-		return nil, fmt.Errorf("%s[%s]: %w", source, key, err)
+	places, wrong := decodeStrict(data, &document.AccessPolicy)
+	document.places = places
+	if len(wrong) == 0 {
+		wrong = document.wrongKind()
 	}
-	if document.APIVersion != APIVersion || document.Kind != Kind {
-		return nil, fmt.Errorf("%s[%s]: want apiVersion: %s and kind: %s, got %q and %q",
-			source, key, APIVersion, Kind, document.APIVersion, document.Kind)
+	if len(wrong) > 0 {
+		problems := make(Problems, len(wrong))
+		for i, one := range wrong {
+			problems[i] = document.problem(one.position, one.message)
+		}
+		return nil, problems
 	}
 	return document, nil
 }
 
-// onlyDocument refuses a second YAML document: it would be ignored in silence,
-// with the deny rules in it.
-func onlyDocument(data []byte) ([]byte, error) {
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(data)))
-	var only []byte
-	for {
-		raw, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(bytes.TrimSpace(raw)) == 0 {
+// ParseData parses every *.yaml key of a ConfigMap's data. One bad key makes
+// the whole ConfigMap bad: half a policy may be the half without the denies.
+func ParseData(source string, data map[string]string) ([]*Document, error) {
+	var documents []*Document
+	var problems Problems
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if !strings.HasSuffix(key, ".yaml") {
 			continue
 		}
-		if only != nil {
-			return nil, errors.New("more than one YAML document; give each a key of its own")
+		document, err := Parse(source, key, []byte(data[key]))
+		var found Problems
+		if errors.As(err, &found) {
+			problems = append(problems, found...)
+			continue
 		}
-		only = raw
+		documents = append(documents, document)
 	}
-	if only == nil {
-		return nil, errors.New("the document is empty; deny everything with \"allow: []\"")
+	if len(documents) == 0 && len(problems) == 0 {
+		problems = Problems{{Source: source, Message: "no key ends in .yaml, so there is no policy in it"}}
 	}
-	return only, nil
+	return documents, problems.Err()
 }
 
-func decodeStrict(raw []byte, into any) error {
-	asJSON, err := yaml.YAMLToJSONStrict(raw)
+// onlyDocument refuses a second YAML document: it would be ignored in silence,
+// with the deny rules in it.
+func onlyDocument(data []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	err := decoder.Decode(&first)
+	if errors.Is(err, io.EOF) {
+		return errors.New("the document is empty; deny everything with \"allow: []\"")
+	}
 	if err != nil {
-		return err
+		// It is told with its place when the document is decoded.
+		return nil
 	}
-	strictErrors, err := kjson.UnmarshalStrict(asJSON, into)
-	return errors.Join(append([]error{err}, strictErrors...)...)
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return errors.New("more than one YAML document; give each a key of its own")
+	}
+	return nil
 }
 
-func digest(raw []byte) string {
-	sum := sha256.Sum256(raw)
+func (d *Document) wrongKind() []misplaced {
+	if d.APIVersion == APIVersion && d.Kind == Kind {
+		return nil
+	}
+	return []misplaced{{d.places.of("apiVersion"), fmt.Sprintf("want apiVersion: %s and kind: %s, got %q and %q",
+		APIVersion, Kind, d.APIVersion, d.Kind)}}
+}
+
+func (d *Document) problem(at position, message string) Problem {
+	return Problem{Source: d.Source, Key: d.Key, Line: at.line, Column: at.column, Message: message}
+}
+
+// problems gives errors of fields the places that the fields have.
+func (d *Document) problems(errs field.ErrorList, warning bool) Problems {
+	problems := make(Problems, len(errs))
+	for i, err := range errs {
+		problems[i] = d.problem(d.places.of(err.Field), err.Error())
+		problems[i].Warning = warning
+	}
+	return problems
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
-
-func (d *Document) path() *field.Path { return field.NewPath(d.Source).Key(d.Key) }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -13,7 +14,7 @@ func (p *Policy) Evaluate(claim *Claim, labels map[string]string) *Verdict {
 	if p == nil {
 		return noPolicy(claim)
 	}
-	verdict := &Verdict{Rules: make([]string, len(claim.Reads)), Revision: p.revision}
+	verdict := &Verdict{Grants: make([]Grant, len(claim.Reads)), Revision: p.revision}
 	for _, problem := range claim.Problems {
 		verdict.add(-1, Enforce, problem)
 	}
@@ -28,7 +29,7 @@ func (p *Policy) Evaluate(claim *Claim, labels map[string]string) *Verdict {
 }
 
 func noPolicy(claim *Claim) *Verdict {
-	verdict := &Verdict{Rules: make([]string, len(claim.Reads))}
+	verdict := &Verdict{Grants: make([]Grant, len(claim.Reads))}
 	verdict.add(-1, Enforce, field.Forbidden(field.NewPath("spec"),
 		"no valid policy has been loaded yet; ask the operators of Countersign"))
 	return verdict
@@ -65,7 +66,7 @@ func (p *Policy) checkRead(claim *Claim, i int, labels map[string]string, verdic
 		return
 	}
 	if rule := p.findAllow(claim, read.Path, labels); rule >= 0 {
-		verdict.Rules[i] = p.allow[rule].name
+		verdict.Grants[i] = Grant{Rule: p.allow[rule].name, ServiceAccount: cmp.Or(claim.ServiceAccount, p.allow[rule].serviceAccount)}
 		return
 	}
 	verdict.add(i, p.settings.Enforcement.mode(claim.Namespace), field.Forbidden(read.Field, p.whyNot(claim, read.Path, labels)))
@@ -74,7 +75,7 @@ func (p *Policy) checkRead(claim *Claim, i int, labels map[string]string, verdic
 // checkDenyRules reports whether an enforced deny rule matched. Enforced rules
 // sort before staged ones, so the first match decides.
 func (p *Policy) checkDenyRules(claim *Claim, i int, labels map[string]string, verdict *Verdict) bool {
-	s := search{namespace: claim.Namespace, fold: true, accepts: func(rule int) bool {
+	s := search{namespace: claim.Namespace, labels: labels, fold: true, accepts: func(rule int) bool {
 		return p.deny[rule].namespaces.matches(claim.Namespace, labels)
 	}}
 	p.denied.find(claim.Reads[i].Path, &s)
@@ -94,7 +95,7 @@ func (p *Policy) checkDenyRules(claim *Claim, i int, labels map[string]string, v
 
 // findAllow is the first rule that grants the whole tuple, or -1.
 func (p *Policy) findAllow(claim *Claim, path string, labels map[string]string) int {
-	s := search{namespace: claim.Namespace, accepts: func(rule int) bool {
+	s := search{namespace: claim.Namespace, labels: labels, accepts: func(rule int) bool {
 		return p.grants(&p.allow[rule], claim, labels)
 	}}
 	p.allowed.find(path, &s)
@@ -102,10 +103,54 @@ func (p *Policy) findAllow(claim *Claim, path string, labels map[string]string) 
 }
 
 func (p *Policy) grants(rule *allowRule, claim *Claim, labels map[string]string) bool {
-	return rule.namespaces.matches(claim.Namespace, labels) &&
-		slices.Contains(rule.vaults, claim.Vault) &&
-		p.allowsAuthMount(rule, claim) &&
-		anyMatches(rule.roles, claim.Role, claim.Namespace)
+	return rule.namespaces.matches(claim.Namespace, labels) && p.mismatch(rule, claim) == partNone
+}
+
+// part of a rule, besides its namespaces and paths.
+type part string
+
+const (
+	partNone           part = ""
+	partVault          part = "Vault"
+	partVaultNamespace part = "Vault namespace"
+	partAuthMount      part = "auth mount"
+	partAuthMethod     part = "auth method"
+	partRole           part = "role"
+	partIdentity       part = "identity"
+)
+
+// parts are all of them, in the order in which a mismatch is told.
+func parts() [6]part {
+	return [...]part{partRole, partAuthMount, partAuthMethod, partVault, partVaultNamespace, partIdentity}
+}
+
+// mismatch is the first part of the rule that does not match the claim.
+func (p *Policy) mismatch(rule *allowRule, claim *Claim) part {
+	for _, one := range parts() {
+		if !p.partMatches(rule, one, claim) {
+			return one
+		}
+	}
+	return partNone
+}
+
+func (p *Policy) partMatches(rule *allowRule, of part, claim *Claim) bool {
+	switch of {
+	case partRole:
+		return anyMatches(rule.roles, claim.Role, claim.Namespace)
+	case partAuthMount:
+		return p.allowsAuthMount(rule, claim)
+	case partAuthMethod:
+		return slices.Contains(rule.authMethods, claim.method())
+	case partVault:
+		return slices.Contains(rule.vaults, claim.Vault)
+	case partVaultNamespace:
+		return p.allowsVaultNamespace(rule, claim)
+	case partIdentity:
+		return claim.ServiceAccount == "" || claim.ServiceAccount == rule.serviceAccount
+	case partNone:
+	}
+	return true
 }
 
 func (p *Policy) allowsAuthMount(rule *allowRule, claim *Claim) bool {
@@ -113,6 +158,13 @@ func (p *Policy) allowsAuthMount(rule *allowRule, claim *Claim) bool {
 		return claim.AuthMount == p.settings.DefaultAuthMounts[claim.Vault]
 	}
 	return anyMatches(rule.authMounts, claim.AuthMount, claim.Namespace)
+}
+
+func (p *Policy) allowsVaultNamespace(rule *allowRule, claim *Claim) bool {
+	if len(rule.vaultNamespaces) == 0 {
+		return claim.VaultNamespace == p.settings.VaultNamespaces[claim.Vault]
+	}
+	return slices.Contains(rule.vaultNamespaces, claim.VaultNamespace)
 }
 
 func anyMatches(templates []nameTemplate, s, namespace string) bool {

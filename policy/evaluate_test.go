@@ -66,9 +66,9 @@ func mustCompile(t testing.TB, settings Settings, documents ...string) *Policy {
 		}
 		parsed = append(parsed, document)
 	}
-	compiled, errs := Compile(parsed, settings)
-	if len(errs) > 0 {
-		t.Fatal(errs.ToAggregate())
+	compiled, err := Compile(parsed, settings)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return compiled
 }
@@ -99,7 +99,10 @@ type answer struct {
 }
 
 func answerOf(v *Verdict) answer {
-	a := answer{Allowed: v.Allowed(), Rules: v.Rules}
+	a := answer{Allowed: v.Allowed(), Rules: make([]string, len(v.Grants))}
+	for i, grant := range v.Grants {
+		a.Rules[i] = grant.Rule
+	}
 	for _, err := range v.Denials() {
 		a.Denials = append(a.Denials, err.Error())
 	}
@@ -129,7 +132,7 @@ func TestEvaluate(t *testing.T) {
 		"pinned version":      {claim("team-a", "team-a-read", "secret/data/team-a/db?version=3"), nil, allowed("cm/own-tree")},
 		"other vault":         {with(claim("one", "reader", "secret/data/one"), func(c *Claim) { c.Vault = "other"; c.AuthMount = "" }), nil, allowed("cm/second-vault")},
 		"other vault's rule in the default one": {claim("one", "reader", "secret/data/one"), nil, denied(1,
-			`spec.data[0].key: Forbidden: "secret/data/one" with role "reader" is not allowed in namespace "one": rule "cm/second-vault" allows the path, but not in Vault "default"`)},
+			`spec.data[0].key: Forbidden: "secret/data/one" with role "reader" is not allowed in namespace "one": rule "cm/second-vault" allows the path, but only with Vault "other", not "default"`)},
 		"neighbour's tree": {claim("team-a", "team-a-read", "secret/data/team-b/db"), nil, denied(1,
 			`spec.data[0].key: Forbidden: "secret/data/team-b/db" with role "team-a-read" is not allowed in namespace "team-a": `+noPath)},
 		"prefix is no segment": {claim("team-a", "team-a-read", "secret/data/team-ab/db"), nil, denied(1,
@@ -141,7 +144,7 @@ func TestEvaluate(t *testing.T) {
 		"metadata of v2": {claim("team-a", "team-a-read", "secret/metadata/team-a/db"), nil, denied(1,
 			`spec.data[0].key: Forbidden: "secret/metadata/team-a/db" with role "team-a-read" is not allowed in namespace "team-a": `+noPath)},
 		"wrong role": {claim("team-a", "admin", "secret/data/team-a/db"), nil, denied(1,
-			`spec.data[0].key: Forbidden: "secret/data/team-a/db" with role "admin" is not allowed in namespace "team-a": rule "cm/own-tree" allows the path, but only with role "team-a-read"`)},
+			`spec.data[0].key: Forbidden: "secret/data/team-a/db" with role "admin" is not allowed in namespace "team-a": rule "cm/own-tree" allows the path, but only with role "team-a-read", not "admin"`)},
 		"wrong auth mount": {with(claim("team-a", "team-a-read", "secret/data/team-a/db"), func(c *Claim) { c.AuthMount = "kubernetes-eu" }), nil, denied(1,
 			`spec.data[0].key: Forbidden: "secret/data/team-a/db" with role "team-a-read" is not allowed in namespace "team-a": rule "cm/own-tree" allows the path, but only with auth mount "kubernetes", not "kubernetes-eu"`)},
 		"label missing": {claim("pay", "payments-ro", "legacy/payments/db"), map[string]string{"tier": "web"}, denied(1,

@@ -1,30 +1,68 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 const maxReasonBytes = 200
 
+// Lint checks the union of the documents: errors keep it out of force,
+// warnings are for its review. It takes longer than Compile.
+func Lint(documents []*Document, settings Settings) Problems {
+	documents = sorted(documents)
+	problems := check(documents)
+	if problems.Err() == nil {
+		problems = append(problems, review(documents, settings)...)
+	}
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return problems
+}
+
+func sorted(documents []*Document) []*Document {
+	documents = slices.Clone(documents)
+	slices.SortFunc(documents, func(a, b *Document) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Key, b.Key))
+	})
+	return documents
+}
+
+// check finds every error of the union.
+func check(documents []*Document) Problems {
+	mounts, problems := unionOfMounts(documents)
+	names := map[string]bool{}
+	for _, document := range documents {
+		problems = append(problems, document.problems(checkRules(document, mounts, names), false)...)
+	}
+	return problems
+}
+
 // unionOfMounts joins the mounts that the documents declare. Two documents may
 // declare the same mount, but not differently.
-func unionOfMounts(documents []*Document) (map[string]Mount, field.ErrorList) {
-	var errs field.ErrorList
+func unionOfMounts(documents []*Document) (map[string]Mount, Problems) {
+	var problems Problems
 	union := map[string]Mount{}
 	for _, document := range documents {
-		for name, mount := range document.Mounts {
-			at := document.path().Child("mounts").Key(name)
+		var errs field.ErrorList
+		for _, name := range slices.Sorted(maps.Keys(document.Mounts)) {
+			mount, at := document.Mounts[name], field.NewPath("mounts").Key(name)
 			errs = append(errs, checkMount(name, mount, at)...)
 			if known, ok := union[name]; ok && known != mount {
 				errs = append(errs, field.Invalid(at, mount.KV, fmt.Sprintf("another document declares kv: %d", known.KV)))
 			}
 			union[name] = mount
 		}
+		problems = append(problems, document.problems(errs, false)...)
 	}
-	return union, errs
+	return union, problems
 }
 
 func checkMount(name string, mount Mount, at *field.Path) field.ErrorList {
@@ -44,22 +82,17 @@ func checkMount(name string, mount Mount, at *field.Path) field.ErrorList {
 	return errs
 }
 
-func checkDocuments(documents []*Document, mounts map[string]Mount) field.ErrorList {
+func checkRules(document *Document, mounts map[string]Mount, names map[string]bool) field.ErrorList {
 	var errs field.ErrorList
-	names := map[string]bool{}
-	for _, document := range documents {
-		for i := range document.Allow {
-			at := document.path().Child("allow").Index(i)
-			rule := &document.Allow[i]
-			errs = append(errs, checkRuleName(document.Source, rule.Name, names, at)...)
-			errs = append(errs, checkAllowRule(rule, mounts, at)...)
-		}
-		for i := range document.Deny {
-			at := document.path().Child("deny").Index(i)
-			rule := &document.Deny[i]
-			errs = append(errs, checkRuleName(document.Source, rule.Name, names, at)...)
-			errs = append(errs, checkDenyRule(rule, mounts, at)...)
-		}
+	for i := range document.Allow {
+		at, rule := field.NewPath("allow").Index(i), &document.Allow[i]
+		errs = append(errs, checkRuleName(document.Source, rule.Name, names, at)...)
+		errs = append(errs, checkAllowRule(rule, mounts, at)...)
+	}
+	for i := range document.Deny {
+		at, rule := field.NewPath("deny").Index(i), &document.Deny[i]
+		errs = append(errs, checkRuleName(document.Source, rule.Name, names, at)...)
+		errs = append(errs, checkDenyRule(rule, mounts, at)...)
 	}
 	return errs
 }
@@ -70,12 +103,16 @@ func checkRuleName(source, name string, seen map[string]bool, at *field.Path) fi
 	if name == "" {
 		return field.ErrorList{field.Required(at.Child("name"), "verdicts name the rule")}
 	}
+	var errs field.ErrorList
+	for _, problem := range validation.IsDNS1123Subdomain(name) {
+		errs = append(errs, field.Invalid(at.Child("name"), name, problem))
+	}
 	key := source + "/" + name
 	if seen[key] {
-		return field.ErrorList{field.Duplicate(at.Child("name"), name)}
+		errs = append(errs, field.Duplicate(at.Child("name"), name))
 	}
 	seen[key] = true
-	return nil
+	return errs
 }
 
 func checkAllowRule(rule *AllowRule, mounts map[string]Mount, at *field.Path) field.ErrorList {
@@ -84,16 +121,51 @@ func checkAllowRule(rule *AllowRule, mounts map[string]Mount, at *field.Path) fi
 	if len(rule.Roles) == 0 {
 		errs = append(errs, field.Required(at.Child("roles"), "name the Vault roles that may be used"))
 	}
-	for i, role := range rule.Roles {
-		errs = append(errs, checkNameTemplate(role, at.Child("roles").Index(i))...)
+	errs = append(errs, checkEach(rule.Roles, at.Child("roles"), checkNameTemplate)...)
+	errs = append(errs, checkEach(rule.AuthMounts, at.Child("authMounts"), checkNameTemplate)...)
+	errs = append(errs, checkEach(rule.AuthMethods, at.Child("authMethods"), checkName)...)
+	errs = append(errs, checkEach(rule.Vaults, at.Child("vaults"), checkName)...)
+	errs = append(errs, checkEach(rule.VaultNamespaces, at.Child("vaultNamespaces"), checkVaultNamespace)...)
+	return append(errs, checkIdentity(rule.Identity, at.Child("identity"))...)
+}
+
+func checkEach(names []string, at *field.Path, check func(string, *field.Path) field.ErrorList) field.ErrorList {
+	var errs field.ErrorList
+	for i, name := range names {
+		errs = append(errs, check(name, at.Index(i))...)
 	}
-	for i, mount := range rule.AuthMounts {
-		errs = append(errs, checkNameTemplate(mount, at.Child("authMounts").Index(i))...)
+	return errs
+}
+
+func checkName(name string, at *field.Path) field.ErrorList {
+	switch {
+	case name == "":
+		return field.ErrorList{field.Required(at, "write a name")}
+	case strings.ContainsAny(name, "*+{}"):
+		return field.ErrorList{field.Invalid(at, name, "write a literal name")}
 	}
-	for i, name := range rule.Vaults {
-		if name == "" {
-			errs = append(errs, field.Required(at.Child("vaults").Index(i), "name a configured Vault"))
-		}
+	return nil
+}
+
+// checkVaultNamespace: the root namespace is written as the empty string.
+func checkVaultNamespace(name string, at *field.Path) field.ErrorList {
+	if name == "" {
+		return nil
+	}
+	// The shape check wants two segments.
+	if problem := shapeProblem(name + "/x"); problem != "" {
+		return field.ErrorList{field.Invalid(at, name, problem)}
+	}
+	return nil
+}
+
+func checkIdentity(identity *Identity, at *field.Path) field.ErrorList {
+	if identity == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for _, problem := range validation.IsDNS1123Subdomain(identity.ServiceAccount) {
+		errs = append(errs, field.Invalid(at.Child("serviceAccount"), identity.ServiceAccount, problem))
 	}
 	return errs
 }
@@ -116,9 +188,7 @@ func checkPatterns(patterns []string, mounts map[string]Mount, kvData bool, at *
 	if len(patterns) == 0 {
 		return field.ErrorList{field.Required(at, "name the paths")}
 	}
-	var errs field.ErrorList
-	for i, pattern := range patterns {
-		errs = append(errs, checkPattern(pattern, mounts, kvData, at.Index(i))...)
-	}
-	return errs
+	return checkEach(patterns, at, func(pattern string, at *field.Path) field.ErrorList {
+		return checkPattern(pattern, mounts, kvData, at)
+	})
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -26,7 +28,14 @@ func newNamespaceMatcher(selector NamespaceSelector) *namespaceMatcher {
 	return m
 }
 
-func (m *namespaceMatcher) onlyExact() bool { return len(m.prefixes) == 0 && len(m.labels) == 0 }
+// firstLabel is the least of the labels; a namespace that matches has it.
+func (m *namespaceMatcher) firstLabel() (label, bool) {
+	if len(m.labels) == 0 {
+		return label{}, false
+	}
+	key := slices.Min(slices.Collect(maps.Keys(m.labels)))
+	return label{key, m.labels[key]}, true
+}
 
 func (m *namespaceMatcher) matches(namespace string, labels map[string]string) bool {
 	if len(m.labels) > 0 {

@@ -12,24 +12,35 @@ type trie struct {
 	exact, rest terminal
 }
 
-// terminal keeps the rules that select a namespace by its exact name apart, so
-// that thousands of namespaces may have a rule for one shared path.
+// terminal keeps its rules by what selects a namespace, so that thousands of
+// namespaces may have a rule for one shared pattern.
 type terminal struct {
-	byName map[string][]int
-	others []int
+	byName, byPrefix map[string][]int
+	// byLabel has each rule under one of its labels.
+	byLabel map[label][]int
+	all     []int
 }
 
+type label struct{ key, value string }
+
 func (t *terminal) add(rule int, namespaces *namespaceMatcher) {
-	if !namespaces.onlyExact() {
-		t.others = append(t.others, rule)
-		return
-	}
-	if t.byName == nil {
-		t.byName = map[string][]int{}
-	}
+	t.all = append(t.all, rule)
 	for name := range namespaces.exact {
-		t.byName[name] = append(t.byName[name], rule)
+		appendTo(&t.byName, name, rule)
 	}
+	for _, prefix := range namespaces.prefixes {
+		appendTo(&t.byPrefix, prefix, rule)
+	}
+	if first, ok := namespaces.firstLabel(); ok {
+		appendTo(&t.byLabel, first, rule)
+	}
+}
+
+func appendTo[K comparable](index *map[K][]int, key K, rule int) {
+	if *index == nil {
+		*index = map[K][]int{}
+	}
+	(*index)[key] = append((*index)[key], rule)
 }
 
 func (n *trie) insert(pattern string, rule int, namespaces *namespaceMatcher) {
@@ -69,18 +80,30 @@ func orNew(slot **trie) *trie {
 	return *slot
 }
 
-// search walks the trie for one path. It keeps the first rule, in the order of
-// the rules' names, that accepts, so that a verdict names the same rule always.
+// search walks the trie for one path. It keeps the first rule, in the order in
+// which they were inserted, that accepts, so that a verdict names the same rule
+// always.
 type search struct {
 	namespace string
+	labels    map[string]string
 	fold      bool
-	accepts   func(rule int) bool
-	best      int
+	// cover looks for patterns that match whatever another pattern matches.
+	cover   bool
+	accepts func(rule int) bool
+	best    int
 }
 
+// find looks for rules that match a path.
 func (n *trie) find(path string, s *search) {
 	s.best = -1
 	n.walk(path, s)
+}
+
+// findCover looks for rules that match every path that a pattern matches, in
+// every namespace.
+func (n *trie) findCover(pattern string, s *search) {
+	s.cover = true
+	n.find(pattern, s)
 }
 
 func (n *trie) walk(path string, s *search) {
@@ -89,9 +112,14 @@ func (n *trie) walk(path string, s *search) {
 	if s.fold {
 		segment = strings.ToLower(segment)
 	}
-	n.literal[segment].step(rest, more, s)
+	if s.cover && segment == "*" {
+		return
+	}
+	if segment != "+" && segment != namespaceVariable {
+		n.literal[segment].step(rest, more, s)
+	}
 	n.plus.step(rest, more, s)
-	if segment == s.namespace {
+	if segment == s.namespace || s.cover && segment == namespaceVariable {
 		n.namespace.step(rest, more, s)
 	}
 }
@@ -107,8 +135,21 @@ func (n *trie) step(rest string, more bool, s *search) {
 }
 
 func (t *terminal) consider(s *search) {
+	if s.cover {
+		s.first(t.all)
+		return
+	}
 	s.first(t.byName[s.namespace])
-	s.first(t.others)
+	if len(t.byPrefix) > 0 {
+		for i := range len(s.namespace) + 1 {
+			s.first(t.byPrefix[s.namespace[:i]])
+		}
+	}
+	if len(t.byLabel) > 0 {
+		for key, value := range s.labels {
+			s.first(t.byLabel[label{key, value}])
+		}
+	}
 }
 
 // first relies on rules being inserted in order.

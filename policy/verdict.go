@@ -20,11 +20,19 @@ type Violation struct {
 	Read int
 }
 
+// Grant is what allows one read.
+type Grant struct {
+	// Rule is the allow rule, as configmap/rule; empty where none allows it.
+	Rule string
+	// ServiceAccount of the object's namespace is who is to log in; empty is
+	// Countersign itself.
+	ServiceAccount string
+}
+
 // Verdict answers a Claim.
 type Verdict struct {
-	// Rules are the allow rules, as configmap/rule, by the index of the read;
-	// empty where none allows it.
-	Rules []string
+	// Grants are by the index of the read.
+	Grants []Grant
 	// Violations are in the order of the object's fields.
 	Violations []Violation
 	// Revision is that of the policy that was asked.
@@ -82,7 +90,7 @@ func (v *Verdict) Without(claim, old *Claim, oldVerdict *Verdict) *Verdict {
 			hadProblem[oldVerdict.Violations[i].Err.Error()] = true
 		}
 	}
-	kept := &Verdict{Rules: v.Rules, Revision: v.Revision}
+	kept := &Verdict{Grants: v.Grants, Revision: v.Revision}
 	for _, violation := range v.Violations {
 		stands := hadProblem[violation.Err.Error()]
 		if violation.Read >= 0 {

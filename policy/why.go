@@ -35,31 +35,62 @@ func (p *Policy) rulesOf(namespace string, labels map[string]string) []*allowRul
 func rulesWithPath(rules []*allowRule, path, namespace string) []*allowRule {
 	var matching []*allowRule
 	for _, rule := range rules {
-		one := &trie{}
-		for _, pattern := range rule.paths {
-			one.insert(pattern, 0, &namespaceMatcher{prefixes: []string{""}})
-		}
-		s := search{namespace: namespace, accepts: func(int) bool { return true }}
-		if one.find(path, &s); s.best >= 0 {
+		if matchesAny(rule.paths, path, namespace) {
 			matching = append(matching, rule)
 		}
 	}
 	return matching
 }
 
+func matchesAny(patterns []string, path, namespace string) bool {
+	one := &trie{}
+	for _, pattern := range patterns {
+		one.insert(pattern, 0, &namespaceMatcher{prefixes: []string{""}})
+	}
+	s := search{namespace: namespace, accepts: func(int) bool { return true }}
+	one.find(path, &s)
+	return s.best >= 0
+}
+
 // otherPart says which part of a rule that has the path does not match.
 func (p *Policy) otherPart(rule *allowRule, claim *Claim) string {
-	switch {
-	case !anyMatches(rule.roles, claim.Role, claim.Namespace):
-		return fmt.Sprintf("rule %q allows the path, but only with role %s", rule.name, expandAll(rule.roles, claim.Namespace))
-	case !p.allowsAuthMount(rule, claim):
-		mounts := fmt.Sprintf("%q", p.settings.DefaultAuthMounts[claim.Vault])
-		if len(rule.authMounts) > 0 {
-			mounts = expandAll(rule.authMounts, claim.Namespace)
+	mismatched := p.mismatch(rule, claim)
+	return fmt.Sprintf("rule %q allows the path, but only with %s %s, not %q",
+		rule.name, mismatched, p.wants(rule, mismatched, claim), p.has(mismatched, claim))
+}
+
+// wants is what a part of a rule allows.
+func (p *Policy) wants(rule *allowRule, of part, claim *Claim) string {
+	switch of {
+	case partRole:
+		return expandAll(rule.roles, claim.Namespace)
+	case partAuthMount:
+		if len(rule.authMounts) == 0 {
+			return fmt.Sprintf("%q", p.settings.DefaultAuthMounts[claim.Vault])
 		}
-		return fmt.Sprintf("rule %q allows the path, but only with auth mount %s, not %q", rule.name, mounts, claim.AuthMount)
+		return expandAll(rule.authMounts, claim.Namespace)
+	case partAuthMethod:
+		return orList(rule.authMethods)
+	case partVault:
+		return orList(rule.vaults)
+	case partVaultNamespace:
+		if len(rule.vaultNamespaces) == 0 {
+			return fmt.Sprintf("%q", p.settings.VaultNamespaces[claim.Vault])
+		}
+		return orList(rule.vaultNamespaces)
+	case partIdentity:
+		return fmt.Sprintf("%q", rule.serviceAccount)
+	case partNone:
 	}
-	return fmt.Sprintf("rule %q allows the path, but not in Vault %q", rule.name, claim.Vault)
+	return ""
+}
+
+// has is what a claim has for a part.
+func (*Policy) has(of part, claim *Claim) string {
+	return map[part]string{
+		partRole: claim.Role, partAuthMount: claim.AuthMount, partAuthMethod: claim.method(),
+		partVault: claim.Vault, partVaultNamespace: claim.VaultNamespace, partIdentity: claim.ServiceAccount,
+	}[of]
 }
 
 func describe(rules []*allowRule, namespace string) string {
@@ -80,12 +111,21 @@ func describe(rules []*allowRule, namespace string) string {
 }
 
 func expandAll(templates []nameTemplate, namespace string) string {
-	var names []string
-	for _, template := range templates[:min(len(templates), maxNamedRules)] {
-		names = append(names, fmt.Sprintf("%q", template.expand(namespace)))
+	names := make([]string, len(templates))
+	for i, template := range templates {
+		names[i] = template.expand(namespace)
 	}
-	if len(templates) > maxNamedRules {
-		names = append(names, "...")
+	return orList(names)
+}
+
+// orList is the first few names.
+func orList(names []string) string {
+	var quoted []string
+	for _, name := range names[:min(len(names), maxNamedRules)] {
+		quoted = append(quoted, fmt.Sprintf("%q", name))
 	}
-	return strings.Join(names, " or ")
+	if len(names) > maxNamedRules {
+		quoted = append(quoted, "...")
+	}
+	return strings.Join(quoted, " or ")
 }
