@@ -9,9 +9,6 @@ import (
 	"github.com/countersign/countersign/policy"
 )
 
-// PolicyLabel marks the ConfigMaps of the release namespace that hold policy.
-const PolicyLabel = "countersign.dev/policy"
-
 // lastGood keeps the documents of each ConfigMap as they last compiled.
 type lastGood map[string][]*policy.Document
 

@@ -52,7 +52,7 @@ func (l *LivePolicy) Policy() *policy.Policy { return l.current.Load() }
 // Ready is a readiness check: without a policy everything is denied.
 func (l *LivePolicy) Ready(*http.Request) error {
 	if l.Policy() == nil {
-		return fmt.Errorf("no valid policy: no ConfigMap with the label %s=true in namespace %s compiled", PolicyLabel, l.Namespace)
+		return fmt.Errorf("no valid policy: no ConfigMap with the label %s=true in namespace %s compiled", policy.Label, l.Namespace)
 	}
 	return nil
 }

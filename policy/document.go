@@ -21,6 +21,9 @@ const (
 	Kind       = "AccessPolicy"
 )
 
+// Label marks the ConfigMaps that hold policy, with the value "true".
+const Label = "countersign.dev/policy"
+
 // AccessPolicy is one policy document. The union of all documents applies.
 type AccessPolicy struct {
 	APIVersion string `json:"apiVersion"`
@@ -93,15 +96,33 @@ type Document struct {
 	Source, Key string
 	AccessPolicy
 
+	origin Origin
 	digest string
 	places positions
+}
+
+// Origin is where in a file a document begins, so that problems can be told by
+// the lines of the file.
+type Origin struct {
+	File string
+	// Line and Column are those before the document's first: 0 for a document
+	// that is a file of its own.
+	Line, Column int
+	// Folded holds for a document whose lines are not lines of the file. Every
+	// problem of it is then at Line and Column.
+	Folded bool
 }
 
 // Parse decodes one document strictly: an unknown field, a duplicate key and a
 // second document are errors. They come as Problems. The rules themselves are
 // checked by Compile.
 func Parse(source, key string, data []byte) (*Document, error) {
-	document := &Document{Source: source, Key: key, digest: digest(data)}
+	return ParseAt(Origin{}, source, key, data)
+}
+
+// ParseAt is Parse for a document in a file.
+func ParseAt(origin Origin, source, key string, data []byte) (*Document, error) {
+	document := &Document{Source: source, Key: key, origin: origin, digest: digest(data)}
 	if err := onlyDocument(data); err != nil {
 		return nil, Problems{document.problem(position{}, err.Error())}
 	}
@@ -171,7 +192,14 @@ func (d *Document) wrongKind() []misplaced {
 }
 
 func (d *Document) problem(at position, message string) Problem {
-	return Problem{Source: d.Source, Key: d.Key, Line: at.line, Column: at.column, Message: message}
+	problem := Problem{File: d.origin.File, Source: d.Source, Key: d.Key, Message: message}
+	switch {
+	case d.origin.Folded:
+		problem.Line, problem.Column = d.origin.Line, d.origin.Column
+	case at.line > 0:
+		problem.Line, problem.Column = d.origin.Line+at.line, d.origin.Column+at.column
+	}
+	return problem
 }
 
 // problems gives errors of fields the places that the fields have.

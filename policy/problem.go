@@ -8,10 +8,13 @@ import (
 // Problem is what is wrong with a document, and where. An error keeps the
 // document out of force; a warning is for whoever reviews it.
 type Problem struct {
-	// Source is the ConfigMap (or file), Key the key within it.
-	Source string `json:"source"`
+	// File is where the document was read from; empty for a live ConfigMap.
+	File string `json:"file,omitempty"`
+	// Source is the ConfigMap, Key the key within it.
+	Source string `json:"source,omitempty"`
 	Key    string `json:"key,omitempty"`
-	// Line and Column start at 1 and count within the document; 0 is unknown.
+	// Line and Column start at 1 and count within the file, or the document
+	// where there is none; 0 is unknown.
 	Line   int `json:"line,omitempty"`
 	Column int `json:"column,omitempty"`
 	// Message begins with the field that it is about.
@@ -20,12 +23,17 @@ type Problem struct {
 	Warning bool `json:"warning,omitempty"`
 }
 
-// String is "configmap[key]:line:column: message".
+// String is "file:line:column: message", or "configmap[key]:line:column:
+// message" for a live ConfigMap.
 func (p Problem) String() string {
 	var at strings.Builder
-	at.WriteString(p.Source)
-	if p.Key != "" {
-		fmt.Fprintf(&at, "[%s]", p.Key)
+	switch {
+	case p.File != "":
+		at.WriteString(p.File)
+	case p.Key != "":
+		fmt.Fprintf(&at, "%s[%s]", p.Source, p.Key)
+	default:
+		at.WriteString(p.Source)
 	}
 	if p.Line > 0 {
 		fmt.Fprintf(&at, ":%d:%d", p.Line, p.Column)

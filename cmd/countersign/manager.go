@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
-	"github.com/countersign/countersign/config"
+	"github.com/countersign/countersign/policy"
 )
 
 const leaseName = "countersign"
@@ -50,7 +50,7 @@ func newManager(options *serveOptions) (ctrl.Manager, error) {
 // cacheOptions keep what is not read out of memory. The managedFields of
 // Secrets stay: they tell who has changed one.
 func cacheOptions(namespace string) cache.Options {
-	policyConfigMaps := labels.SelectorFromSet(labels.Set{config.PolicyLabel: "true"})
+	policyConfigMaps := labels.SelectorFromSet(labels.Set{policy.Label: "true"})
 	return cache.Options{
 		// A read of a kind that nobody watches fails, instead of filling the
 		// memory with all of them.

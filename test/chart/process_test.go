@@ -118,7 +118,7 @@ func TestSettingsAreRead(t *testing.T) {
 func TestPolicyCompiles(t *testing.T) {
 	forEachCase(t, func(t *testing.T, _ string, all objects) {
 		configMap := named[corev1.ConfigMap](t, all, "ConfigMap", "countersign-policy")
-		if configMap.Labels[config.PolicyLabel] != "true" {
+		if configMap.Labels[policy.Label] != "true" {
 			t.Errorf("labels are %v", configMap.Labels)
 		}
 		document, err := policy.Parse(configMap.Name, "policy.yaml", []byte(configMap.Data["policy.yaml"]))

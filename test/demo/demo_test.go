@@ -29,7 +29,7 @@ func TestDemoStory(t *testing.T) {
 	for _, want := range []string{
 		"$ kubectl apply -n cool -f cool-secret.yaml\nexternalsecret.kubernetes-client.io/cool-secret created",
 		firstValue, secondValue, thirdValue,
-		"Vault's audit log has 0 requests of this:",
+		"Vault's audit log has 0 request(s) of this:",
 		"VaultUnavailable",
 		"polling, the fleet",
 	} {
@@ -127,12 +127,12 @@ func TestPrintTable(t *testing.T) {
 	if err := printTable(&out, harness.Counts{Login: 1, Read: 4}, harness.Counts{Token: 2865, Read: 2865}); err != nil {
 		t.Fatal(err)
 	}
-	want := `        requests   Countersign, this demo   polling, the fleet   
-          logins                        1                    0   
-   token lookups                        0                 2865   
-           reads                        4                 2865   
-          others                        0                    0   
-             all                        5                 5730   
+	want := `        requests   Countersign, this demo   polling, the fleet
+          logins                        1                    0
+   token lookups                        0                 2865
+           reads                        4                 2865
+          others                        0                    0
+             all                        5                 5730
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)

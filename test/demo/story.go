@@ -238,7 +238,7 @@ func (s *stage) vaultSaw(mark harness.Mark, want harness.Counts) error {
 		return err
 	}
 	requests := harness.Requests(entries)
-	s.say("\nVault's audit log has %d requests of this:", len(requests))
+	s.say("\nVault's audit log has %d request(s) of this:", len(requests))
 	for _, request := range requests {
 		s.say("  %-6s %-32s role %s, for %s", request.Operation, request.Path, request.Role, request.Object)
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/sync/errgroup"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 )
 
 // Options of an Env.
@@ -44,6 +46,8 @@ type Env struct {
 // Start returns an Env in which the apiserver, the controllers and Vault are
 // ready. It lives until Stop or until ctx ends.
 func Start(ctx context.Context, options Options) (*Env, error) {
+	// The libraries' logs would be noise between those of a test or a demo.
+	log.SetLogger(logr.Discard())
 	found, err := findBinaries()
 	if err != nil {
 		return nil, err

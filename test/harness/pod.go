@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -43,7 +45,7 @@ func (e *Env) newPod(ctx context.Context, release Release) (*pod, error) {
 		return nil, err
 	}
 	// What is mounted stays current for as long as the process lives.
-	mounted, unmount := context.WithCancel(context.WithoutCancel(ctx))
+	mounted, unmount := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logr.Discard()))
 	p := &pod{
 		env: e, namespace: release.Namespace, spec: deployment.Spec.Template.Spec, folder: folder, unmount: unmount,
 	}
