@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign/countersign/config"
+	"github.com/countersign/countersign/policy"
+)
+
+func newPolicyCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "policy",
+		Short: "Write, test and review policy, offline",
+		Long: `Write, test and review policy, offline.
+
+Policy is read from files: raw AccessPolicy documents or ConfigMap manifests
+that hold them, in a file, a directory, or "-" for standard input.
+
+Exit codes: 0 good, 1 something was found, 2 the input could not be used.`,
+	}
+	command.AddCommand(newLintCommand())
+	return command
+}
+
+// operatorFlags are the operator's part of a decision, offline.
+type operatorFlags struct{ settingsFile string }
+
+func (f *operatorFlags) add(command *cobra.Command) {
+	command.Flags().StringVar(&f.settingsFile, "settings", "",
+		"settings file of the process (settings.yaml of its ConfigMap); left out: one Vault, auth mount kubernetes, no default role, Enforce")
+}
+
+func (f *operatorFlags) load() (*config.Settings, error) {
+	if f.settingsFile == "" {
+		return config.ParseSettings([]byte("{apiVersion: countersign.dev/v1alpha1, kind: Settings, vaults: {default: {address: https://vault.invalid}}}"))
+	}
+	return config.LoadSettings(f.settingsFile)
+}
+
+// problemsOf tells mistakes of the input from what kept it from being read.
+func problemsOf(err error) (policy.Problems, error) {
+	var problems policy.Problems
+	if errors.As(err, &problems) {
+		return problems, nil
+	}
+	return nil, err
+}
