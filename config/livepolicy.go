@@ -136,7 +136,7 @@ func (l *LivePolicy) reload(ctx context.Context) {
 
 func (l *LivePolicy) swap(ctx context.Context, candidate lastGood) error {
 	if len(candidate) == 0 {
-		return fmt.Errorf("no policy ConfigMap is left; write \"allow: []\" to deny everything")
+		return errors.New("no policy ConfigMap is left; write \"allow: []\" to deny everything")
 	}
 	compiled, err := policy.Compile(candidate.union(), l.Settings)
 	if err != nil {

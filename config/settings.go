@@ -65,7 +65,7 @@ type Vault struct {
 	RequestsPerSecond float64 `json:"requestsPerSecond,omitempty"`
 	Burst             int     `json:"burst,omitempty"`
 	// Timeout bounds one request.
-	Timeout metav1.Duration `json:"timeout,omitempty"`
+	Timeout metav1.Duration `json:"timeout"`
 }
 
 // LoadSettings reads, defaults and checks a settings file.

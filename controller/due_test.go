@@ -22,7 +22,7 @@ func synced() (*kesv1.ExternalSecret, *standing) {
 		Name: "app", Namespace: "team-a", UID: "es", Generation: 3,
 		Annotations: map[string]string{api.StampedAt: "s1", api.Resync: "r1"},
 	}}
-	source.SetGroupVersionKind(kesv1.GroupVersion.WithKind(kesv1.Kind))
+	source.SetGroupVersionKind(kesv1.GroupVersion().WithKind(kesv1.Kind))
 	source.SyncStatus().SetSynced(api.VersionOf(source))
 	source.SyncStatus().Secret = &api.SecretState{UID: "secret", AppliedAt: testApplied, Keys: 2}
 	return source, &standing{meta: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{

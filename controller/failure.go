@@ -89,13 +89,13 @@ func outcomeOfWrite(err error) (*outcome, error) {
 	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || isPassing(err) {
 		return nil, fmt.Errorf("apply Secret: %s", apierrors.ReasonForError(err))
 	}
-	message := "the apiserver refuses the Secret: " + string(apierrors.ReasonForError(err))
+	causes := []string{"the apiserver refuses the Secret: " + string(apierrors.ReasonForError(err))}
 	if details := status.Status().Details; details != nil {
 		for _, cause := range details.Causes {
-			message += fmt.Sprintf("; %s: %s", cause.Field, cause.Type)
+			causes = append(causes, fmt.Sprintf("%s: %s", cause.Field, cause.Type))
 		}
 	}
-	return &outcome{failure: &failure{reason: reasonSecretRefused, message: message, retries: true}}, nil
+	return &outcome{failure: &failure{reason: reasonSecretRefused, message: strings.Join(causes, "; "), retries: true}}, nil
 }
 
 func isPassing(err error) bool {

@@ -151,8 +151,7 @@ func ParseData(source string, data map[string]string) ([]*Document, error) {
 			continue
 		}
 		document, err := Parse(source, key, []byte(data[key]))
-		var found Problems
-		if errors.As(err, &found) {
+		if found, ok := errors.AsType[Problems](err); ok {
 			problems = append(problems, found...)
 			continue
 		}
@@ -173,11 +172,8 @@ func onlyDocument(data []byte) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("the document is empty; deny everything with \"allow: []\"")
 	}
-	if err != nil {
-		// It is told with its place when the document is decoded.
-		return nil
-	}
-	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+	// A document that does not decode is told with its place later.
+	if err == nil && !errors.Is(decoder.Decode(&second), io.EOF) {
 		return errors.New("more than one YAML document; give each a key of its own")
 	}
 	return nil

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -79,10 +80,8 @@ func TestStamp(t *testing.T) {
 		return `"countersign.dev/stamped-at":"` + stamp + `","countersign.dev/stamped-by":"bob"`
 	}
 	withKey := func(base map[string]string, key, value string) map[string]string {
-		merged := map[string]string{key: value}
-		for k, v := range base {
-			merged[k] = v
-		}
+		merged := maps.Clone(base)
+		merged[key] = value
 		return merged
 	}
 	tests := map[string]struct {
@@ -112,7 +111,7 @@ func TestStamp(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			response := newStamp(t).Handle(t.Context(), request(tc.old, tc.object))
-			if diff := cmp.Diff(tc.warnings, []string(response.Warnings)); diff != "" {
+			if diff := cmp.Diff(tc.warnings, response.Warnings); diff != "" {
 				t.Error(diff)
 			}
 			if tc.want == nil {

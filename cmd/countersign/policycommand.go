@@ -41,8 +41,7 @@ func (f *operatorFlags) load() (*config.Settings, error) {
 
 // problemsOf tells mistakes of the input from what kept it from being read.
 func problemsOf(err error) (policy.Problems, error) {
-	var problems policy.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[policy.Problems](err); ok {
 		return problems, nil
 	}
 	return nil, err

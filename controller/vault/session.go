@@ -71,8 +71,7 @@ func (s *session) renew(ctx context.Context, visit Visit) (string, error) {
 	auth, err := s.logIn(ctx, visit)
 	s.current, s.failure = "", nil
 	if err != nil {
-		var vaultErr *Error
-		if errors.As(err, &vaultErr) {
+		if _, isVaults := errors.AsType[*Error](err); isVaults {
 			s.failure, s.failedTil = err, s.vault.clock.Now().Add(loginFailureHolds)
 		}
 		return "", err

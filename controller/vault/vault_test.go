@@ -40,7 +40,7 @@ func (s *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if strings.HasSuffix(r.URL.Path, "/login") {
-		_ = json.NewEncoder(w).Encode(map[string]any{"auth": map[string]any{"client_token": "t", "lease_duration": 100}})
+		_, _ = w.Write([]byte(`{"auth":{"client_token":"t","lease_duration":100}}`))
 		return
 	}
 	_, _ = w.Write([]byte(`{"data":{"n":1.50}}`))
@@ -92,8 +92,7 @@ func (f *fixture) read(t *testing.T, path string, guard func(context.Context) er
 }
 
 func reasonOf(err error) Reason {
-	var vaultErr *Error
-	if errors.As(err, &vaultErr) {
+	if vaultErr, ok := errors.AsType[*Error](err); ok {
 		return vaultErr.Reason
 	}
 	return ""

@@ -94,8 +94,7 @@ func (l *loader) file(path string, data []byte) {
 
 // add takes a parsed document, or what is wrong with it.
 func (l *loader) add(document *policy.Document, err error) {
-	var problems policy.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[policy.Problems](err); ok {
 		l.problems = append(l.problems, problems...)
 		return
 	}

@@ -18,12 +18,13 @@ const (
 )
 
 // configMap writes documents into a ConfigMap's literal blocks.
-func configMap(name string, keys ...string) string {
-	text := "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " + name + "\n  labels: {countersign.dev/policy: \"true\"}\ndata:\n"
+func configMap(keys ...string) string {
+	var text strings.Builder
+	text.WriteString("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: team\n  labels: {countersign.dev/policy: \"true\"}\ndata:\n")
 	for i := 0; i < len(keys); i += 2 {
-		text += "  " + keys[i] + ": |\n    " + strings.ReplaceAll(strings.TrimSpace(keys[i+1]), "\n", "\n    ") + "\n"
+		text.WriteString("  " + keys[i] + ": |\n    " + strings.ReplaceAll(strings.TrimSpace(keys[i+1]), "\n", "\n    ") + "\n")
 	}
-	return text
+	return text.String()
 }
 
 func TestLoad(t *testing.T) {
@@ -37,17 +38,17 @@ func TestLoad(t *testing.T) {
 	}{
 		"raw":                    {map[string]string{"base.yaml": good}, "", []string{"base.yaml"}, []string{"base[]"}, ""},
 		"standard input":         {nil, good, []string{"-"}, []string{"stdin[]"}, ""},
-		"ConfigMap":              {map[string]string{"p.yaml": configMap("team", "a.yaml", good, "b.yaml", good, "README.md", "x")}, "", []string{"p.yaml"}, []string{"team[a.yaml]", "team[b.yaml]"}, ""},
-		"several in one file":    {map[string]string{"p.yaml": "# first\n---\n" + good + "---\n" + configMap("team", "a.yaml", good)}, "", []string{"p.yaml"}, []string{"p[]", "team[a.yaml]"}, ""},
+		"ConfigMap":              {map[string]string{"p.yaml": configMap("a.yaml", good, "b.yaml", good, "README.md", "x")}, "", []string{"p.yaml"}, []string{"team[a.yaml]", "team[b.yaml]"}, ""},
+		"several in one file":    {map[string]string{"p.yaml": "# first\n---\n" + good + "---\n" + configMap("a.yaml", good)}, "", []string{"p.yaml"}, []string{"p[]", "team[a.yaml]"}, ""},
 		"List":                   {map[string]string{"p.json": `{"kind":"List","items":[{"kind":"ConfigMap","metadata":{"name":"one"},"data":{"p.yaml":"kind: AccessPolicy\napiVersion: countersign.dev/v1alpha1\nallow: []"}}]}`}, "", []string{"p.json"}, []string{"one[p.yaml]"}, ""},
 		"directory":              {map[string]string{"d/a.yaml": good, "d/deep/b.yml": good, "d/kustomization.yaml": "kind: Kustomization\n", "d/notes.txt": "x"}, "", []string{"d"}, []string{"a[]", "b[]"}, ""},
-		"unlabelled ConfigMap":   {map[string]string{"p.yaml": strings.ReplaceAll(configMap("team", "a.yaml", good, "other.yaml", "x: y"), "countersign.dev/policy", "other")}, "", []string{"p.yaml"}, []string{"team[a.yaml]"}, ""},
+		"unlabelled ConfigMap":   {map[string]string{"p.yaml": strings.ReplaceAll(configMap("a.yaml", good, "other.yaml", "x: y"), "countersign.dev/policy", "other")}, "", []string{"p.yaml"}, []string{"team[a.yaml]"}, ""},
 		"file of another kind":   {map[string]string{"p.yaml": "kind: Secret\n"}, "", []string{"p.yaml"}, nil, "p.yaml: neither an AccessPolicy nor a ConfigMap with one"},
 		"directory without":      {map[string]string{"d/p.yaml": "kind: Secret\n"}, "", []string{"d"}, nil, "d: no file holds an AccessPolicy, or a ConfigMap with one"},
 		"no such file":           {nil, "", []string{"p.yaml"}, nil, "stat p.yaml: no such file or directory"},
 		"mistake in a file":      {map[string]string{"p.yaml": bad}, "", []string{"p.yaml"}, nil, `p.yaml:4:1: unknown field "denies"`},
 		"mistake in the second":  {map[string]string{"p.yaml": good + "---\n" + bad}, "", []string{"p.yaml"}, []string{"p[]"}, `p.yaml:8:1: unknown field "denies"`},
-		"mistake in a ConfigMap": {map[string]string{"p.yaml": configMap("team", "a.yaml", good, "b.yaml", bad)}, "", []string{"p.yaml"}, []string{"team[a.yaml]"}, `p.yaml:15:5: unknown field "denies"`},
+		"mistake in a ConfigMap": {map[string]string{"p.yaml": configMap("a.yaml", good, "b.yaml", bad)}, "", []string{"p.yaml"}, []string{"team[a.yaml]"}, `p.yaml:15:5: unknown field "denies"`},
 		"mistake in a quoted block": {map[string]string{"p.yaml": "kind: ConfigMap\nmetadata: {name: team}\ndata:\n  a.yaml: \"kind: AccessPolicy\\napiVersion: v2\\n\"\n"}, "", []string{"p.yaml"}, nil,
 			`p.yaml:4:3: want apiVersion: countersign.dev/v1alpha1 and kind: AccessPolicy, got "v2" and "AccessPolicy"`},
 		"not YAML":           {map[string]string{"p.yaml": "a: [\n"}, "", []string{"p.yaml"}, nil, "p.yaml:1:1: did not find expected node content"},
@@ -84,7 +85,7 @@ func TestLoad(t *testing.T) {
 // The rules of a ConfigMap are told by the lines of its file, too.
 func TestLoadKeepsPlaces(t *testing.T) {
 	t.Chdir(t.TempDir())
-	text := configMap("team", "a.yaml", "apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nallow:\n- name: a\n  namespaces: {names: [x]}\n  roles: [r]\n  paths: [nowhere/x]\n")
+	text := configMap("a.yaml", "apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nallow:\n- name: a\n  namespaces: {names: [x]}\n  roles: [r]\n  paths: [nowhere/x]\n")
 	if err := os.WriteFile("p.yaml", []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +103,7 @@ func TestLoadKeepsPlaces(t *testing.T) {
 // good.
 func FuzzLoad(f *testing.F) {
 	f.Add(good + "---\n" + bad)
-	f.Add(configMap("team", "a.yaml", bad))
+	f.Add(configMap("a.yaml", bad))
 	f.Add("kind: List\nitems: [{kind: List, items: [{kind: AccessPolicy}]}]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		documents, err := Load(strings.NewReader(text), Stdin)

@@ -31,7 +31,7 @@ func main() {
 }
 
 func run(play bool, out io.Writer) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
 	defer stop()
 	s, err := setStage(ctx, out)
 	if err != nil {

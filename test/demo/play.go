@@ -17,7 +17,7 @@ func (s *stage) play(ctx context.Context, file string) error {
 		return err
 	}
 	defer func() { _ = os.Remove(file) }()
-	s.say(`
+	s.sayf(`
 Everything runs. In another terminal, here:
 
   source %s
@@ -30,7 +30,7 @@ Countersign logs to %s
 Ctrl-C ends all of it.`, file, namespace, s.process.LogPath)
 	select {
 	case <-ctx.Done():
-		s.say("\nEnding.")
+		s.sayf("\nEnding.")
 		return nil
 	case <-s.process.Done():
 		return errors.New("countersign has ended" + s.lastWords())

@@ -14,8 +14,8 @@ import (
 	"github.com/countersign/countersign/test/harness"
 )
 
-// say prints a line of the story.
-func (s *stage) say(format string, args ...any) {
+// sayf prints a line of the story.
+func (s *stage) sayf(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.out, format+"\n", args...)
 }
 
@@ -39,7 +39,7 @@ func (s *stage) refused(ctx context.Context, command string) (string, error) {
 }
 
 func (s *stage) typed(ctx context.Context, line string) (harness.Output, error) {
-	s.say("\n$ %s", line)
+	s.sayf("\n$ %s", line)
 	command := exec.CommandContext(ctx, "sh", "-c", line)
 	command.Dir = s.folder
 	command.Env = append(os.Environ(), s.env.KubectlEnv()...)
@@ -49,7 +49,7 @@ func (s *stage) typed(ctx context.Context, line string) (harness.Output, error) 
 	err := command.Run()
 	output := harness.Output{Stdout: stdout.String(), Stderr: stderr.String(), ExitCode: command.ProcessState.ExitCode()}
 	if text := output.Stdout + output.Stderr; text != "" && !strings.HasSuffix(text, "\n") {
-		s.say("")
+		s.sayf("")
 	}
 	if _, ended := errors.AsType[*exec.ExitError](err); ended && ctx.Err() == nil {
 		return output, nil

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -122,7 +121,7 @@ func (s *stage) writeManifests() error {
 	if err != nil {
 		return err
 	}
-	return os.CopyFS(filepath.Join(folder), files)
+	return os.CopyFS(folder, files)
 }
 
 // clear ends everything that setStage has started.

@@ -57,7 +57,7 @@ func story(within time.Duration) []step {
 func (s *stage) tell(ctx context.Context, steps []step) error {
 	started := time.Now()
 	for i, step := range steps {
-		s.say("\n=== %d. %s", i+1, step.title)
+		s.sayf("\n=== %d. %s", i+1, step.title)
 		if err := step.act(ctx, s); err != nil {
 			return fmt.Errorf("step %d (%s) did not hold: %w%s", i+1, step.title, err, s.lastWords())
 		}
@@ -139,7 +139,7 @@ func rest(ctx context.Context, s *stage) error {
 		return err
 	}
 	quiet := pollPeriod + 2*time.Second
-	s.say("(%s pass: a poller would have come by)", quiet)
+	s.sayf("(%s pass: a poller would have come by)", quiet)
 	select {
 	case <-time.After(quiet):
 	case <-ctx.Done():
@@ -149,7 +149,7 @@ func rest(ctx context.Context, s *stage) error {
 }
 
 func vaultAway(ctx context.Context, s *stage) error {
-	s.say("\n(Vault is stopped)")
+	s.sayf("\n(Vault is stopped)")
 	if err := s.env.Vault.Stop(); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func vaultAway(ctx context.Context, s *stage) error {
 }
 
 func vaultBack(ctx context.Context, s *stage) error {
-	s.say("\n(Vault is started)")
+	s.sayf("\n(Vault is started)")
 	if err := s.env.Vault.Restart(ctx); err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *stage) arrives(ctx context.Context, command, want string, within time.D
 	if err != nil {
 		return err
 	}
-	s.say("(the Secret had the new value %s after kubectl returned)", max(took, time.Millisecond).Round(time.Millisecond))
+	s.sayf("(the Secret had the new value %s after kubectl returned)", max(took, time.Millisecond).Round(time.Millisecond))
 	if took > within {
 		return fmt.Errorf("that is later than the %s that are promised", within)
 	}
@@ -213,7 +213,7 @@ func (s *stage) awaitValue(ctx context.Context, want string) (time.Duration, err
 
 // putValue changes the secret as its owner would, in Vault.
 func (s *stage) putValue(ctx context.Context, value string) error {
-	s.say("\n(in Vault, kubernetes/cool/secrets becomes test=%q)", value)
+	s.sayf("\n(in Vault, kubernetes/cool/secrets becomes test=%q)", value)
 	return s.env.Vault.PutKV(ctx, mount, "cool/secrets", map[string]any{"test": value})
 }
 
@@ -238,9 +238,9 @@ func (s *stage) vaultSaw(mark harness.Mark, want harness.Counts) error {
 		return err
 	}
 	requests := harness.Requests(entries)
-	s.say("\nVault's audit log has %d request(s) of this:", len(requests))
+	s.sayf("\nVault's audit log has %d request(s) of this:", len(requests))
 	for _, request := range requests {
-		s.say("  %-6s %-32s role %s, for %s", request.Operation, request.Path, request.Role, request.Object)
+		s.sayf("  %-6s %-32s role %s, for %s", request.Operation, request.Path, request.Role, request.Object)
 	}
 	if got := harness.CountRequests(entries); got != want {
 		return fmt.Errorf("vault saw %+v, want %+v", got, want)

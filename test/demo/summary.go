@@ -33,12 +33,12 @@ func (s *stage) summary(elapsed time.Duration) error {
 	if err != nil {
 		return err
 	}
-	s.say("\n=== Requests that Vault saw in these %s", elapsed.Round(time.Second))
-	s.say("Beside it: the fleet of the seed text (%d namespaces x %d values), polled every %s.\n", fleetNamespaces, fleetValues, pollPeriod)
+	s.sayf("\n=== Requests that Vault saw in these %s", elapsed.Round(time.Second))
+	s.sayf("Beside it: the fleet of the seed text (%d namespaces x %d values), polled every %s.\n", fleetNamespaces, fleetValues, pollPeriod)
 	if err := printTable(s.out, harness.CountRequests(entries), polling(elapsed)); err != nil {
 		return err
 	}
-	s.say("\nCountersign would read that fleet with %d requests (1 login, %d reads), once, and then send none until something changes.",
+	s.sayf("\nCountersign would read that fleet with %d requests (1 login, %d reads), once, and then send none until something changes.",
 		fleetNamespaces+1, fleetNamespaces)
 	return nil
 }

@@ -98,7 +98,7 @@ func (c *child) exited() error {
 }
 
 // await polls ready, and gives up at once when the process ends.
-func (c *child) await(ctx context.Context, within time.Duration, ready func(context.Context) error) error {
+func (c *child) await(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -108,7 +108,7 @@ func (c *child) await(ctx context.Context, within time.Duration, ready func(cont
 		case <-ctx.Done():
 		}
 	}()
-	err := Eventually(ctx, readyInterval, within, ready)
+	err := Eventually(ctx, readyInterval, readyWithin, ready)
 	if !c.alive() {
 		return fmt.Errorf("%s ended before it was ready: %w%s", c.name, c.err, c.tail())
 	}

@@ -37,7 +37,7 @@ func (e *Env) startControlPlane(ctx context.Context, scheme *runtime.Scheme) err
 	if err != nil {
 		return err
 	}
-	if err := apiserver.await(ctx, readyWithin, apiserverReady(e.Config)); err != nil {
+	if err := apiserver.await(ctx, apiserverReady(e.Config)); err != nil {
 		return err
 	}
 	if e.Client, err = client.NewWithWatch(e.Config, client.Options{Scheme: scheme}); err != nil {
@@ -53,7 +53,7 @@ func (e *Env) startControllers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return manager.await(ctx, readyWithin, func(ctx context.Context) error {
+	return manager.await(ctx, func(ctx context.Context) error {
 		key := client.ObjectKey{Namespace: "default", Name: "default"}
 		return e.Client.Get(ctx, key, &corev1.ServiceAccount{})
 	})

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -69,7 +70,7 @@ func (p *Process) start(binary string, pod *pod, options ProcessOptions) error {
 	}
 	return seat.take(p.env.ports, func(port int) (*child, error) {
 		p.WebhookPort, p.called = port, port == seat.port
-		args := append(pod.args, p.overrides(options)...)
+		args := slices.Concat(pod.args, p.overrides(options))
 		p.child, err = p.env.run(childSpec{name: "countersign", path: binary, log: p.LogPath, args: args, env: pod.environ})
 		return p.child, err
 	})
@@ -94,7 +95,7 @@ func (p *Process) overrides(options ProcessOptions) []string {
 // WaitReady returns when the process says that it is ready and, where the
 // apiserver calls it, when the apiserver does so.
 func (p *Process) WaitReady(ctx context.Context) error {
-	return p.child.await(ctx, readyWithin, func(ctx context.Context) error {
+	return p.child.await(ctx, func(ctx context.Context) error {
 		if _, err := get(ctx, "http://"+loopback(p.HealthPort)+"/readyz"); err != nil || !p.called {
 			return err
 		}

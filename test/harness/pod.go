@@ -96,7 +96,7 @@ func (p *pod) volumeFolder(volume string) string { return p.folder + "/" + volum
 func (p *pod) replacer(mounts []corev1.VolumeMount) *strings.Replacer {
 	mounts = slices.Clone(mounts)
 	slices.SortFunc(mounts, func(a, b corev1.VolumeMount) int { return len(b.MountPath) - len(a.MountPath) })
-	var pairs []string
+	pairs := make([]string, 0, 2*len(mounts))
 	for _, mount := range mounts {
 		pairs = append(pairs, mount.MountPath, p.volumeFolder(mount.Name))
 	}

@@ -32,7 +32,7 @@ func ForTest(t testing.TB, options Options) *Env {
 // Main runs a package's tests on one shared Env. Call it from TestMain, with
 // what keeps the Env for the tests, and exit with what it returns.
 func Main(m interface{ Run() int }, options Options, keep func(*Env)) int {
-	env, err := Start(context.Background(), options)
+	env, err := Start(context.Background(), options) //nolint:forbidigo // TestMain has no context.
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		return 1

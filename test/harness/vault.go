@@ -94,7 +94,7 @@ func (v *Vault) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return v.process.await(ctx, readyWithin, v.healthy)
+	return v.process.await(ctx, v.healthy)
 }
 
 func (v *Vault) healthy(ctx context.Context) error {

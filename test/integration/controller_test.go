@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,10 +28,11 @@ func TestControllerOneLoginOneRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	mark := n.mark()
-	spec := "backendType: vault\nvaultRole: NS\ndata:"
+	items := make([]string, 0, 5)
 	for _, key := range []string{"a", "b", "c", "d", "e"} {
-		spec += "\n- {name: " + key + ", key: kubernetes/data/NS/app, property: " + key + "}"
+		items = append(items, "{name: "+key+", key: kubernetes/data/NS/app, property: "+key+"}")
 	}
+	spec := "backendType: vault\nvaultRole: NS\ndata: [" + strings.Join(items, ", ") + "]"
 	n.apply("app", spec)
 	n.awaitSynced("app")
 	n.wantRequests(mark, harness.Counts{Login: 1, Read: 1})
@@ -68,7 +70,7 @@ func TestControllerReadsOncePerChange(t *testing.T) {
 	for i, change := range changes {
 		change()
 		object := n.awaitSynced("app")
-		if got, want := n.data("app")["a"], fmt.Sprint(i+2); got != want {
+		if got, want := n.data("app")["a"], strconv.Itoa(i+2); got != want {
 			t.Errorf("after change %d the Secret holds %q, want %q", i, got, want)
 		}
 		n.wantRequests(mark, harness.Counts{Read: i + 1})
@@ -194,10 +196,10 @@ func TestControllerSecretGoesWithItsObject(t *testing.T) {
 	n.do("", "delete", "externalsecret", "app", "-n", n.ns)
 	harness.Await(t, gcWithin, func(ctx context.Context) error {
 		err := n.env.Client.Get(ctx, client.ObjectKey{Namespace: n.ns, Name: "app"}, &corev1.Secret{})
-		if !apierrors.IsNotFound(err) {
-			return fmt.Errorf("the Secret is still there, error %v", err)
+		if err == nil {
+			return errors.New("the Secret is still there")
 		}
-		return nil
+		return client.IgnoreNotFound(err)
 	})
 }
 

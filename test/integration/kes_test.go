@@ -140,7 +140,7 @@ func TestKESSchemaKeepsEveryField(t *testing.T) {
 	mark := n.mark()
 	n.apply("every", everyField)
 	stored := &unstructured.Unstructured{}
-	stored.SetGroupVersionKind(kesv1.GroupVersion.WithKind(kesv1.Kind))
+	stored.SetGroupVersionKind(kesv1.GroupVersion().WithKind(kesv1.Kind))
 	if err := n.env.Client.Get(t.Context(), client.ObjectKey{Namespace: n.ns, Name: "every"}, stored); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -124,7 +125,7 @@ func TestPolicyThatDoesNotParse(t *testing.T) {
 	n.writePolicy(name, policyHead+"allow: []\ndeny: [{name: all, paths: [kubernetes/**]}]")
 	harness.Await(t, within, func(context.Context) error {
 		if !strings.Contains(n.metrics(), "countersign_policy_reload_success 0") {
-			return fmt.Errorf("countersign_policy_reload_success is not 0")
+			return errors.New("countersign_policy_reload_success is not 0")
 		}
 		return nil
 	})

@@ -49,7 +49,7 @@ var shared *world
 func TestMain(m *testing.M) {
 	options := harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}}
 	os.Exit(harness.Main(m, options, func(env *harness.Env) {
-		started, err := newWorld(context.Background(), env)
+		started, err := newWorld(context.Background(), env) //nolint:forbidigo // TestMain has no context.
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "world:", err)
 			_ = env.Stop()
@@ -182,9 +182,9 @@ func (n *tenant) do(stdin string, args ...string) string {
 	return output.Stdout + output.Stderr
 }
 
-func (n *tenant) apply(name, spec string) string {
+func (n *tenant) apply(name, spec string) {
 	n.t.Helper()
-	return n.do(n.manifest(name, spec), "apply", "-f", "-")
+	n.do(n.manifest(name, spec), "apply", "-f", "-")
 }
 
 // refused applies what must not pass and returns what the user is told.

@@ -180,8 +180,8 @@ func (r *templateReader) checkReserved(names map[string]string, at *field.Path) 
 
 // checkType keeps ExternalSecrets from minting credentials of the cluster.
 func (r *templateReader) checkType(secretType string, at *field.Path) {
-	switch corev1.SecretType(secretType) {
-	case corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken:
+	refused := []corev1.SecretType{corev1.SecretTypeServiceAccountToken, corev1.SecretTypeBootstrapToken}
+	if slices.Contains(refused, corev1.SecretType(secretType)) {
 		r.refuse(field.Forbidden(at, fmt.Sprintf("a Secret of type %s is a credential of the cluster itself", secretType)))
 	}
 }
