@@ -10,7 +10,7 @@ import (
 
 // TestGolden shows a change of a template as a change of what it renders. CRDs
 // are generated elsewhere, TestCRDs reads them.
-func TestGolden(t *testing.T) {
+func TestPoint8Golden(t *testing.T) {
 	for name, values := range cases(t) {
 		t.Run(name, func(t *testing.T) {
 			golden(t, name+".golden.yaml", mustRender(t, "--values", values, "--set", "crds.install=false"))

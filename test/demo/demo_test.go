@@ -20,7 +20,7 @@ import (
 
 // Point 9: the story holds, and shows what it says. Speed is a matter of "make
 // demo", which has the machine to itself.
-func TestDemoStory(t *testing.T) {
+func TestPoint9DemoStory(t *testing.T) {
 	var out bytes.Buffer
 	s := newStage(t, &out)
 	if err := s.tell(t.Context(), story(time.Minute)); err != nil {
@@ -62,7 +62,7 @@ func TestDemoStoryThatDoesNotHold(t *testing.T) {
 }
 
 // "make play": what it writes can be sourced, and goes away with it.
-func TestPlay(t *testing.T) {
+func TestPoint9Play(t *testing.T) {
 	reader, writer := io.Pipe()
 	s := newStage(t, io.Discard)
 	s.out = writer

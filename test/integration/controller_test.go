@@ -21,7 +21,7 @@ import (
 )
 
 // Point 7: five keys of one path are one login and one read.
-func TestControllerOneLoginOneRead(t *testing.T) {
+func TestPoint7OneLoginOneRead(t *testing.T) {
 	n := newTenant(t)
 	n.put("kubernetes", "app", map[string]any{"a": "1", "b": "2", "c": "3", "d": "4", "e": "5"})
 	if err := n.writeRole(t.Context(), n.ns); err != nil {
@@ -49,7 +49,7 @@ func TestControllerOneLoginOneRead(t *testing.T) {
 
 // A changed value alone does nothing; a changed spec and a resync each read
 // once, and within two seconds.
-func TestControllerReadsOncePerChange(t *testing.T) {
+func TestPoint7ReadsOncePerChange(t *testing.T) {
 	n := newTenant(t)
 	n.put("kubernetes", "app", map[string]any{"a": "1"})
 	spec := func(hash string) string {
@@ -86,7 +86,7 @@ func TestControllerReadsOncePerChange(t *testing.T) {
 }
 
 // A restart reads nothing and writes nothing.
-func TestControllerRestart(t *testing.T) {
+func TestPoint7Restart(t *testing.T) {
 	n := newTenant(t)
 	n.put("kubernetes", "app", map[string]any{"a": "1"})
 	names := []string{"one", "two", "three"}
@@ -118,7 +118,7 @@ func TestControllerRestart(t *testing.T) {
 }
 
 // At rest Vault sees nothing, for a minute of real time.
-func TestControllerAtRest(t *testing.T) {
+func TestPoint7AtRest(t *testing.T) {
 	t.Parallel()
 	n := newTenant(t)
 	n.put("kubernetes", "app", map[string]any{"a": "1"})

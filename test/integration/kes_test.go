@@ -14,7 +14,7 @@ import (
 )
 
 // Point 4: the KES dialect. What each field asks for is in the Secret.
-func TestKESDialect(t *testing.T) {
+func TestPoint4KESDialect(t *testing.T) {
 	const head = "backendType: vault\nvaultRole: " + role + "\n"
 	tests := map[string]struct {
 		spec string
@@ -135,7 +135,7 @@ keyByName: true
 
 // No field of an existing object is pruned, and objects of other backends are
 // stored unchanged and never synced.
-func TestKESSchemaKeepsEveryField(t *testing.T) {
+func TestPoint4SchemaKeepsEveryField(t *testing.T) {
 	n := newTenant(t)
 	mark := n.mark()
 	n.apply("every", everyField)
@@ -175,7 +175,7 @@ func TestKESSchemaKeepsEveryField(t *testing.T) {
 	}
 }
 
-func TestKESExplainAndColumns(t *testing.T) {
+func TestPoint4ExplainAndColumns(t *testing.T) {
 	n := newTenant(t)
 	explained := n.do("", "explain", "externalsecret.spec.data.property")
 	if !strings.Contains(explained, "A field of exactly this name wins") {

@@ -79,7 +79,7 @@ func isAllowed(object *kesv1.ExternalSecret, want bool) error {
 
 // Point 5: policy is read from ConfigMaps by label, hot-reloaded, and denies by
 // default.
-func TestPolicyHotReload(t *testing.T) {
+func TestPoint5PolicyHotReload(t *testing.T) {
 	n := newTenant(t)
 	if err := n.env.Vault.PutKV(t.Context(), "kubernetes", "shared/"+n.ns, map[string]any{"a": "1"}); err != nil {
 		t.Fatal(err)

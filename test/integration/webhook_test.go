@@ -12,7 +12,7 @@ import (
 
 // Point 6, stamp: what is new is stamped, what is not keeps its stamp, and an
 // identical apply writes nothing.
-func TestWebhookStamp(t *testing.T) {
+func TestPoint6Stamp(t *testing.T) {
 	n := newTenant(t)
 	n.put("kubernetes", "app", map[string]any{"a": "1", "b": "2"})
 	spec := vaultHead + "data: [{name: a, key: kubernetes/data/NS/app, property: a}]"
@@ -53,7 +53,7 @@ func TestWebhookStamp(t *testing.T) {
 
 // Point 6, enforce: an update is judged by what it asks anew, and a finalizer
 // of a now-forbidden object can be removed.
-func TestWebhookEnforceRatchet(t *testing.T) {
+func TestPoint6EnforceRatchet(t *testing.T) {
 	n := newTenant(t)
 	policy := "policy-" + n.ns
 	n.changePolicy(func() {
