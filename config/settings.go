@@ -61,6 +61,8 @@ type Vault struct {
 	// TokenFile holds the ServiceAccount token to log in with. It is read at
 	// each login, since the kubelet rotates it.
 	TokenFile string `json:"tokenFile,omitempty"`
+	// Audience of the tokens that are minted for ServiceAccounts of tenants.
+	Audience string `json:"audience,omitempty"`
 	// RequestsPerSecond and Burst are the budget.
 	RequestsPerSecond float64 `json:"requestsPerSecond,omitempty"`
 	Burst             int     `json:"burst,omitempty"`
@@ -112,6 +114,7 @@ func (s *Settings) setDefaults() {
 func (v Vault) withDefaults() Vault {
 	v.AuthMount = cmp.Or(v.AuthMount, "kubernetes")
 	v.TokenFile = cmp.Or(v.TokenFile, "/var/run/secrets/countersign/vault/token")
+	v.Audience = cmp.Or(v.Audience, "vault")
 	v.RequestsPerSecond = cmp.Or(v.RequestsPerSecond, 100)
 	v.Burst = cmp.Or(v.Burst, 200)
 	v.Timeout.Duration = cmp.Or(v.Timeout.Duration, 10*time.Second)

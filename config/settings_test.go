@@ -24,7 +24,7 @@ func TestSettingsDefaults(t *testing.T) {
 		Vaults: map[string]Vault{"default": {
 			Address: "https://vault:8200", AuthMount: "kubernetes",
 			TokenFile:         "/var/run/secrets/countersign/vault/token",
-			RequestsPerSecond: 100, Burst: 200, Timeout: metav1.Duration{Duration: 10 * time.Second},
+			RequestsPerSecond: 100, Burst: 200, Audience: "vault", Timeout: metav1.Duration{Duration: 10 * time.Second},
 		}},
 		Enforcement:   policy.Enforcement{Default: policy.Enforce},
 		OtherBackends: AdmitOthers, MaxPaths: 100, RecordRequester: &record,

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -39,13 +40,13 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	if failure := notOwned(source, secret); failure != nil {
 		return &outcome{failure: failure}, nil
 	}
-	return r.visit(ctx, source, claim, secret)
+	return r.visit(ctx, source, claim, verdict.Grants, secret)
 }
 
 // visit reads everything, renders, and writes: all of it or nothing.
-func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy.Claim, secret *standing) (*outcome, error) {
+func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant, secret *standing) (*outcome, error) {
 	version := api.VersionOf(source)
-	values, err := r.read(ctx, source, claim)
+	values, err := r.read(ctx, source, claim, grants)
 	if err != nil {
 		return outcomeOf(err)
 	}
@@ -63,25 +64,32 @@ func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy
 	return &outcome{}, nil
 }
 
-// read gets each distinct path of the claim once.
-func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.Claim) (api.Values, error) {
+// read gets each distinct path of the claim once, logged in as its grant says.
+func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant) (api.Values, error) {
 	door, err := r.Vaults.Get(claim.Vault)
 	if err != nil {
 		return nil, err
 	}
-	visit := vault.Visit{Object: keyOf(source).String(), Guard: r.guard(source)}
-	session := vault.SessionKey{AuthMount: claim.AuthMount, Role: claim.Role}
+	visit := vault.Visit{Object: keyOf(source).String(), Guard: r.guard(source, grants)}
 	values := api.Values{}
-	for _, read := range claim.Reads {
+	for i, read := range claim.Reads {
 		address := api.Address{Path: read.Path, Version: read.Version}
 		if _, ok := values[address]; ok {
 			continue
 		}
-		if values[address], err = door.Read(ctx, session, address, visit); err != nil {
+		if values[address], err = door.Read(ctx, sessionOf(claim, grants[i]), address, visit); err != nil {
 			return nil, &readError{read: read, err: err}
 		}
 	}
 	return values, nil
+}
+
+func sessionOf(claim *policy.Claim, grant policy.Grant) vault.SessionKey {
+	key := vault.SessionKey{AuthMount: claim.AuthMount, Role: claim.Role}
+	if grant.ServiceAccount != "" {
+		key.Identity = types.NamespacedName{Namespace: claim.Namespace, Name: grant.ServiceAccount}
+	}
+	return key
 }
 
 // errSuperseded stops a visit whose object has changed, or is gone, meanwhile.
@@ -89,8 +97,8 @@ func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.
 var errSuperseded = errors.New("the object changed meanwhile")
 
 // guard lets a request to Vault leave only if the object still is what was
-// judged, and policy and namespace allow it now.
-func (r *Reconciler) guard(judged api.Source) func(context.Context) error {
+// judged, and policy and namespace allow it now, for the same identities.
+func (r *Reconciler) guard(judged api.Source, grants []policy.Grant) func(context.Context) error {
 	uid, version := judged.GetUID(), api.VersionOf(judged)
 	return func(ctx context.Context) error {
 		now := r.New()
@@ -108,9 +116,14 @@ func (r *Reconciler) guard(judged api.Source) func(context.Context) error {
 		if !verdict.Allowed() {
 			return &deniedError{verdict}
 		}
+		if !slices.EqualFunc(grants, verdict.Grants, sameIdentity) {
+			return errSuperseded
+		}
 		return nil
 	}
 }
+
+func sameIdentity(a, b policy.Grant) bool { return a.ServiceAccount == b.ServiceAccount }
 
 func keyOf(source api.Source) types.NamespacedName {
 	return types.NamespacedName{Namespace: source.GetNamespace(), Name: source.GetName()}

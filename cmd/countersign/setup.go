@@ -24,7 +24,7 @@ import (
 
 // setUp wires policy, webhooks and controller into the manager.
 func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings) error {
-	vaults, err := vault.OpenAll(settings.Vaults, clock.RealClock{}, vault.NewMetrics(metrics.Registry))
+	vaults, err := vault.OpenAll(settings.Vaults, vault.NewMinter(mgr.GetClient()), clock.RealClock{}, vault.NewMetrics(metrics.Registry))
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ const (
 	ReasonUnavailable Reason = "VaultUnavailable"
 	// ReasonLoginRefused: the role or the ServiceAccount is not accepted.
 	ReasonLoginRefused Reason = "VaultLoginRefused"
+	// ReasonIdentityRefused: the ServiceAccount that is to log in has no token.
+	ReasonIdentityRefused Reason = "IdentityRefused"
 	// ReasonForbidden: the role's Vault policy does not cover the path.
 	ReasonForbidden Reason = "VaultForbidden"
 	// ReasonNotFound: nothing is at the path, or that version is deleted.

@@ -3,13 +3,11 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"strings"
 	"time"
 
 	vaultapi "github.com/hashicorp/vault/api"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 const (
@@ -26,6 +24,8 @@ type SessionKey struct {
 	AuthMount string
 	// Role is the role to log in with.
 	Role string
+	// Identity is the ServiceAccount that logs in; empty is Countersign's own.
+	Identity types.NamespacedName
 }
 
 // session is one login, shared by everybody who needs it. It is left to expire
@@ -108,15 +108,15 @@ type login struct {
 	LeaseDuration int `json:"lease_duration"`
 }
 
-// logIn presents the ServiceAccount token, which is read anew each time.
+// logIn presents a ServiceAccount token.
 // https://developer.hashicorp.com/vault/api-docs/auth/kubernetes#login
 func (s *session) logIn(ctx context.Context, visit Visit) (*login, error) {
-	jwt, err := os.ReadFile(s.vault.settings.TokenFile)
+	jwt, err := s.jwt(ctx)
 	if err != nil {
-		return nil, &Error{Reason: ReasonUnavailable, Message: fmt.Sprintf("ServiceAccount token: %v", err)}
+		return nil, err
 	}
 	request := s.vault.client.NewRequest(http.MethodPost, "/v1/"+s.loginPath())
-	body := map[string]string{"role": s.key.Role, "jwt": strings.TrimSpace(string(jwt))}
+	body := map[string]string{"role": s.key.Role, "jwt": jwt}
 	if err := request.SetJSONBody(body); err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type Vault struct {
 	limiter  *rate.Limiter
 	clock    clock.PassiveClock
 	metrics  *Metrics
+	mint     Minter
 	name     string
 
 	mu       sync.Mutex
@@ -41,7 +42,7 @@ type Visit struct {
 }
 
 // Open makes the door; it sends nothing.
-func Open(name string, settings config.Vault, c clock.PassiveClock, metrics *Metrics) (*Vault, error) {
+func Open(name string, settings config.Vault, mint Minter, c clock.PassiveClock, metrics *Metrics) (*Vault, error) {
 	transport, err := newTransport(settings.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("vault %q: %w", name, err)
@@ -51,7 +52,7 @@ func Open(name string, settings config.Vault, c clock.PassiveClock, metrics *Met
 		return nil, fmt.Errorf("vault %q: %w", name, err)
 	}
 	return &Vault{
-		name: name, settings: settings, client: client, clock: c, metrics: metrics,
+		name: name, settings: settings, client: client, mint: mint, clock: c, metrics: metrics,
 		limiter:  rate.NewLimiter(rate.Limit(settings.RequestsPerSecond), settings.Burst),
 		sessions: map[SessionKey]*session{},
 	}, nil
@@ -172,10 +173,10 @@ func (v *Vault) session(key SessionKey) *session {
 type Vaults map[string]*Vault
 
 // OpenAll opens the configured Vaults.
-func OpenAll(settings map[string]config.Vault, c clock.PassiveClock, metrics *Metrics) (Vaults, error) {
+func OpenAll(settings map[string]config.Vault, mint Minter, c clock.PassiveClock, metrics *Metrics) (Vaults, error) {
 	vaults := Vaults{}
 	for name, one := range settings {
-		opened, err := Open(name, one, c, metrics)
+		opened, err := Open(name, one, mint, c, metrics)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/countersign/countersign/api"
@@ -75,11 +76,16 @@ func open(t *testing.T, change func(*config.Vault)) *fixture {
 		change(&settings)
 	}
 	clock := testclock.NewFakePassiveClock(time.Unix(1_800_000_000, 0))
-	opened, err := Open("default", settings, clock, NewMetrics(prometheus.NewRegistry()))
+	opened, err := Open("default", settings, noMinter, clock, NewMetrics(prometheus.NewRegistry()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &fixture{recorder: s, vault: opened, clock: clock}
+}
+
+// noMinter is for sessions of Countersign itself.
+func noMinter(context.Context, types.NamespacedName, string) (string, error) {
+	return "", errors.New("a tenant's token was asked for")
 }
 
 func (f *fixture) read(t *testing.T, path string, guard func(context.Context) error) (map[string]any, error) {
@@ -147,7 +153,7 @@ func TestReadRefusesWhatWouldBeSentDifferently(t *testing.T) {
 func TestPinnedVersionIsAQuery(t *testing.T) {
 	f := open(t, nil)
 	visit := Visit{Object: "a/b", Guard: func(context.Context) error { return nil }}
-	if _, err := f.vault.Read(t.Context(), SessionKey{"kubernetes", "r"}, api.Address{Path: "secret/data/x", Version: 7}, visit); err != nil {
+	if _, err := f.vault.Read(t.Context(), SessionKey{AuthMount: "kubernetes", Role: "r"}, api.Address{Path: "secret/data/x", Version: 7}, visit); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.seen()[1]; got != readLine+"?version=7" {
