@@ -16,25 +16,40 @@ import (
 // value does not know, a duplicate key and a value of another type are errors,
 // each with its place.
 func decodeStrict(data []byte, into any) (positions, []misplaced) {
+	found, asJSON, wrong := readStrict(data)
+	if len(wrong) == 0 {
+		wrong = decodeJSON(asJSON, into, found, "")
+	}
+	return found, wrong
+}
+
+// readStrict reads YAML; a duplicate key is an error.
+func readStrict(data []byte) (positions, []byte, []misplaced) {
 	found, wrong, err := readPositions(data)
 	if err != nil {
-		return nil, []misplaced{{syntaxPosition(err), syntaxMessage(err)}}
+		return nil, nil, []misplaced{{syntaxPosition(err), syntaxMessage(err)}}
 	}
 	if len(wrong) > 0 {
-		return found, wrong
+		return found, nil, wrong
 	}
 	asJSON, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
-		return found, []misplaced{{syntaxPosition(err), syntaxMessage(err)}}
+		return found, nil, []misplaced{{syntaxPosition(err), syntaxMessage(err)}}
 	}
+	return found, asJSON, nil
+}
+
+// decodeJSON decodes what stands at a field of the document.
+func decodeJSON(asJSON []byte, into any, found positions, at string) []misplaced {
 	strictErrors, err := kjson.UnmarshalStrict(asJSON, into)
 	if err != nil {
-		return found, []misplaced{typeProblem(err, asJSON, found)}
+		return []misplaced{typeProblem(err, asJSON, found, at)}
 	}
+	var wrong []misplaced
 	for _, err := range strictErrors {
-		wrong = append(wrong, misplaced{found.of(quoted(err.Error())), err.Error()})
+		wrong = append(wrong, misplaced{found.of(join(at, quoted(err.Error()))), err.Error()})
 	}
-	return found, wrong
+	return wrong
 }
 
 // quoted is the field in: unknown field "allow[0].path".
@@ -46,13 +61,13 @@ func quoted(message string) string {
 	return match[1]
 }
 
-func typeProblem(err error, asJSON []byte, found positions) misplaced {
+func typeProblem(err error, asJSON []byte, found positions, at string) misplaced {
 	var mismatch *json.UnmarshalTypeError
 	if !errors.As(err, &mismatch) {
 		return misplaced{position{}, err.Error()}
 	}
-	at := fieldAt(asJSON, mismatch.Offset)
-	return misplaced{found.of(at), fmt.Sprintf("%s: a %s stands where %s belongs", at, mismatch.Value, describeType(mismatch))}
+	field := fieldAt(asJSON, mismatch.Offset)
+	return misplaced{found.of(join(at, field)), fmt.Sprintf("%s: a %s stands where %s belongs", field, mismatch.Value, describeType(mismatch))}
 }
 
 func describeType(mismatch *json.UnmarshalTypeError) string {

@@ -113,6 +113,17 @@ type Origin struct {
 	Folded bool
 }
 
+// place is where in the file a position of the document is; 0 is unknown.
+func (o Origin) place(at position) (line, column int) {
+	switch {
+	case o.Folded:
+		return o.Line, o.Column
+	case at.line > 0:
+		return o.Line + at.line, o.Column + at.column
+	}
+	return 0, 0
+}
+
 // Parse decodes one document strictly: an unknown field, a duplicate key and a
 // second document are errors. They come as Problems. The rules themselves are
 // checked by Compile.
@@ -189,12 +200,7 @@ func (d *Document) wrongKind() []misplaced {
 
 func (d *Document) problem(at position, message string) Problem {
 	problem := Problem{File: d.origin.File, Source: d.Source, Key: d.Key, Message: message}
-	switch {
-	case d.origin.Folded:
-		problem.Line, problem.Column = d.origin.Line, d.origin.Column
-	case at.line > 0:
-		problem.Line, problem.Column = d.origin.Line+at.line, d.origin.Column+at.column
-	}
+	problem.Line, problem.Column = d.origin.place(at)
 	return problem
 }
 

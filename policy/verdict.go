@@ -62,19 +62,32 @@ func (v *Verdict) Denials() field.ErrorList {
 // Warnings are the violations that only warn.
 func (v *Verdict) Warnings() field.ErrorList { return v.inMode(Warn) }
 
-// inMode tells each thing once: a missing role is a violation of every read.
 func (v *Verdict) inMode(mode Mode) field.ErrorList {
 	var errs field.ErrorList
-	told := map[string]bool{}
-	for i := range v.Violations {
-		violation := &v.Violations[i]
-		if violation.Mode != mode || told[violation.Err.Error()] {
-			continue
+	for _, violation := range v.told() {
+		if violation.Mode == mode {
+			errs = append(errs, violation.Err)
 		}
-		told[violation.Err.Error()] = true
-		errs = append(errs, violation.Err)
 	}
 	return errs
+}
+
+// told has each thing once: a missing role is a violation of every read.
+func (v *Verdict) told() []*Violation {
+	type thing struct {
+		mode Mode
+		text string
+	}
+	var told []*Violation
+	seen := map[thing]bool{}
+	for i := range v.Violations {
+		violation := &v.Violations[i]
+		if one := (thing{violation.Mode, violation.Err.Error()}); !seen[one] {
+			seen[one] = true
+			told = append(told, violation)
+		}
+	}
+	return told
 }
 
 // Without keeps the violations that are new since old was admitted: those of

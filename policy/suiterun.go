@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Asked is what an object asks, and what it asked before where it is an update.
+type Asked struct{ Claim, Old *Claim }
+
+// CaseResult is what became of a case.
+type CaseResult struct {
+	*Case
+	// Got is the worst of the answers; nothing asked is allowed.
+	Got     Outcome
+	Answers []Answer
+	// Failures say what was wanted and what came instead; none is a pass.
+	Failures []string
+}
+
+// Run asks the policy each case. What a case asks is the business of the
+// dialects, which ask knows; its error ends the run.
+func (s *Suite) Run(p *Policy, ask func(*Case) ([]Asked, error)) ([]CaseResult, error) {
+	results := make([]CaseResult, len(s.Cases))
+	for i := range s.Cases {
+		asked, err := ask(&s.Cases[i])
+		if err != nil {
+			return nil, err
+		}
+		results[i] = s.result(p, &s.Cases[i], asked)
+	}
+	return results, nil
+}
+
+func (s *Suite) result(p *Policy, c *Case, asked []Asked) CaseResult {
+	result := CaseResult{Case: c, Got: Allowed}
+	for _, one := range asked {
+		answer := Answer{one.Claim, p.EvaluateUpdate(one.Claim, one.Old, s.labels(one.Claim.Namespace))}
+		result.Answers = append(result.Answers, answer)
+		if outcome := answer.Verdict.Outcome(); outcome.Compare(result.Got) < 0 {
+			result.Got = outcome
+		}
+	}
+	result.Failures = result.failures()
+	return result
+}
+
+func (r *CaseResult) failures() []string {
+	var failures []string
+	if got := wantFor(r.Got); got != r.Want {
+		failures = append(failures, fmt.Sprintf("want %s, got %s", r.Want, got))
+	}
+	if rules := r.rules(); r.WantRule != "" && !slices.ContainsFunc(rules, r.isWanted) {
+		failures = append(failures, fmt.Sprintf("wantRule %q, but %s decided", r.WantRule, describeRules(rules)))
+	}
+	if r.message != nil && !r.message.MatchString(strings.Join(r.messages(), "\n")) {
+		failures = append(failures, fmt.Sprintf("wantMessage %q matches nothing that the user is told", r.WantMessage))
+	}
+	return failures
+}
+
+// isWanted compares by the name within the ConfigMap where no ConfigMap is
+// wanted.
+func (r *CaseResult) isWanted(rule string) bool {
+	return rule == r.WantRule || strings.HasSuffix(rule, "/"+r.WantRule)
+}
+
+// rules are those that had a say in the outcome.
+func (r *CaseResult) rules() []string {
+	var rules []string
+	add := func(rule string) {
+		if rule != "" && !slices.Contains(rules, rule) {
+			rules = append(rules, rule)
+		}
+	}
+	for _, answer := range r.Answers {
+		for _, violation := range answer.Verdict.Violations {
+			if outcomeOf(violation.Mode) == r.Got {
+				add(violation.Rule)
+			}
+		}
+		for _, grant := range answer.Verdict.Grants {
+			if r.Got == Allowed {
+				add(grant.Rule)
+			}
+		}
+	}
+	return rules
+}
+
+func describeRules(rules []string) string {
+	if len(rules) == 0 {
+		return "no rule"
+	}
+	return orList(rules)
+}
+
+func (r *CaseResult) messages() []string {
+	var messages []string
+	for _, answer := range r.Answers {
+		messages = append(messages, answer.Verdict.Messages()...)
+	}
+	return messages
+}
