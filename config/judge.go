@@ -26,11 +26,16 @@ type Judge struct {
 
 // Evaluate judges a claim. An error means that it could not be judged.
 func (j *Judge) Evaluate(ctx context.Context, claim *policy.Claim) (*policy.Verdict, error) {
+	return j.EvaluateUpdate(ctx, claim, nil)
+}
+
+// EvaluateUpdate judges what a claim asks anew, compared with an old one.
+func (j *Judge) EvaluateUpdate(ctx context.Context, claim, old *policy.Claim) (*policy.Verdict, error) {
 	labels, err := j.labels(ctx, claim.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("labels of namespace %q: %w", claim.Namespace, err)
 	}
-	return j.Policy().Evaluate(claim, labels), nil
+	return j.Policy().EvaluateUpdate(claim, old, labels), nil
 }
 
 func (j *Judge) labels(ctx context.Context, name string) (map[string]string, error) {

@@ -48,7 +48,7 @@ func (e *Enforce[T]) validate(ctx context.Context, object T, old *policy.Claim) 
 	if claim == nil {
 		return nil, e.validateOther(request, old != nil)
 	}
-	verdict, err := e.judge(ctx, claim, old)
+	verdict, err := e.Judge.EvaluateUpdate(ctx, claim, old)
 	if err != nil {
 		e.Metrics.observe(claim.Namespace, outcomeError)
 		return nil, apierrors.NewInternalError(fmt.Errorf("countersign could not decide: %w", err))
@@ -56,33 +56,21 @@ func (e *Enforce[T]) validate(ctx context.Context, object T, old *policy.Claim) 
 	return e.answer(ctx, request, verdict)
 }
 
-// judge evaluates the claim, less what old had already.
-func (e *Enforce[T]) judge(ctx context.Context, claim, old *policy.Claim) (*policy.Verdict, error) {
-	verdict, err := e.Judge.Evaluate(ctx, claim)
-	if err != nil || old == nil || len(verdict.Violations) == 0 {
-		return verdict, err
-	}
-	oldVerdict, err := e.Judge.Evaluate(ctx, old)
-	if err != nil {
-		return nil, err
-	}
-	return verdict.Without(claim, old, oldVerdict), nil
-}
-
 func (e *Enforce[T]) answer(ctx context.Context, request admission.Request, verdict *policy.Verdict) (admission.Warnings, error) {
+	outcome := verdict.Outcome()
+	e.Metrics.observe(request.Namespace, string(outcome))
+	record(ctx, verdict)
+	if outcome != policy.Allowed {
+		log.FromContext(ctx).Info(string(outcome), "revision", verdict.Revision, "violations", verdict.Messages())
+	}
 	warnings := admission.Warnings{}
 	for _, warning := range verdict.Warnings() {
 		warnings = append(warnings, warning.Error())
 	}
-	if verdict.Allowed() {
-		e.Metrics.observe(request.Namespace, allowedOutcome(warnings))
-		return warnings, nil
+	if outcome == policy.Denied {
+		return warnings, invalid(request, verdict.Denials())
 	}
-	e.Metrics.observe(request.Namespace, outcomeDenied)
-	denials := verdict.Denials()
-	log.FromContext(ctx).Info("denied", "user", request.UserInfo.Username, "revision", verdict.Revision,
-		"violations", denials.ToAggregate().Error())
-	return warnings, invalid(request, denials)
+	return warnings, nil
 }
 
 // validateOther answers for another backend than Vault.
