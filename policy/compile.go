@@ -77,7 +77,7 @@ func Compile(documents []*Document, settings Settings) (*Policy, error) {
 
 func newPolicy(documents []*Document, settings Settings) *Policy {
 	mounts, _ := unionOfMounts(documents)
-	p := &Policy{settings: settings, revision: revision(documents), mounts: mounts, allowed: &trie{}, denied: &trie{}}
+	p := &Policy{settings: settings, revision: revision(documents), mounts: mounts}
 	p.addAllowRules(documents)
 	p.addDenyRules(documents)
 	return p
@@ -98,11 +98,9 @@ func (p *Policy) addAllowRules(documents []*Document) {
 		}
 	}
 	slices.SortStableFunc(p.allow, func(a, b allowRule) int { return cmp.Compare(a.name, b.name) })
-	for i := range p.allow {
-		for _, pattern := range p.allow[i].paths {
-			p.allowed.insert(pattern, i, p.allow[i].namespaces)
-		}
-	}
+	p.allowed = newTrie(len(p.allow), func(i int) ([]string, *namespaceMatcher) {
+		return p.allow[i].paths, p.allow[i].namespaces
+	})
 }
 
 func (p *Policy) newAllowRule(source string, rule *AllowRule) allowRule {
@@ -144,11 +142,9 @@ func (p *Policy) addDenyRules(documents []*Document) {
 	slices.SortStableFunc(p.deny, func(a, b denyRule) int {
 		return cmp.Or(cmp.Compare(severity(a.mode), severity(b.mode)), cmp.Compare(a.name, b.name))
 	})
-	for i := range p.deny {
-		for _, pattern := range p.deny[i].paths {
-			p.denied.insert(pattern, i, p.deny[i].namespaces)
-		}
-	}
+	p.denied = newTrie(len(p.deny), func(i int) ([]string, *namespaceMatcher) {
+		return p.deny[i].paths, p.deny[i].namespaces
+	})
 }
 
 func newDenyRule(source string, rule *DenyRule) denyRule {

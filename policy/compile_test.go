@@ -2,6 +2,8 @@ package policy
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,6 +32,8 @@ func TestParseErrors(t *testing.T) {
 		"text for a list":     {head + "allow:\n- name: a\n  roles: [r]\n  paths: secret/data/x\n", ":6:3: allow[0].paths: a string stands where a list belongs"},
 		"number for a text":   {head + "allow:\n- {name: a}\n- name: b\n  roles: [r, 7]\n", ":6:14: allow[1].roles[1]: a number stands where a string belongs"},
 		"text for a number":   {head + "mounts: {a: {kv: 1}, secret: {kv: v2}}\nallow: []\n", ":3:31: mounts.secret.kv: a string stands where a whole number belongs"},
+		"alias":               {head + "allow:\n- {name: a, roles: &r [x]}\n- {name: b, roles: *r}\n", ":5:20: allow.1.roles: write the value out; an alias (*r) may stand for far more than a reviewer sees"},
+		"merged key":          {head + "allow:\n- &a {name: a}\n- {<<: *a}\n", ":5:8: allow.1.<<: write the value out; an alias (*a) may stand for far more than a reviewer sees"},
 		"list for a document": {"- a\n- b\n", ":1:1: : a array stands where an object belongs"},
 	}
 	for name, tc := range tests {
@@ -78,8 +82,11 @@ func TestCompileErrors(t *testing.T) {
 		"role with a star":    {allow(`name: a, namespaces: {names: [x]}, roles: ["r*", ""], paths: ["legacy/x"]`), []string{`allow[0].roles[0]: Invalid value: "r*": write a literal name, with {namespace} at most once in it`, `allow[0].roles[1]: Required value: write a name`}},
 		"names and labels":    {allow(`name: a, namespaces: {names: [x], matchLabels: {a: b}}, roles: [r], paths: ["legacy/x"]`), []string{`allow[0].namespaces: Invalid value: "names, matchLabels": give one of them; write two rules for both`}},
 		"namespace pattern":   {allow(`name: a, namespaces: {names: ["*-x", "A"]}, roles: [r], paths: ["legacy/x"]`), []string{`allow[0].namespaces.names[0]: Invalid value: "*-x": write a namespace name, or a prefix that ends in "*"`, `allow[0].namespaces.names[1]: Invalid value: "A": write a namespace name, or a prefix that ends in "*"`}},
-		"duplicate name":      {"mounts: {legacy: {kv: 1}}\nallow: [{name: a, namespaces: {names: [x]}, roles: [r], paths: [legacy/x]}]\ndeny: [{name: a, paths: [legacy/x]}]", []string{`deny[0].name: Duplicate value: "a"`}},
-		"bad enforcement":     {"mounts: {legacy: {kv: 1}}\nallow: []\ndeny: [{name: a, paths: [legacy/x], enforcement: Loose}]", []string{`deny[0].enforcement: Unsupported value: "Loose": supported values: "Enforce", "Warn", "Audit"`}},
+		"labels that no namespace carries": {allow(`name: a, namespaces: {matchLabels: {"a b": x, tier: "-"}}, roles: [r], paths: ["legacy/x"]`), []string{
+			`allow[0].namespaces.matchLabels[a b]: Invalid value: "x": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+			`allow[0].namespaces.matchLabels[tier]: Invalid value: "-": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`}},
+		"duplicate name":  {"mounts: {legacy: {kv: 1}}\nallow: [{name: a, namespaces: {names: [x]}, roles: [r], paths: [legacy/x]}]\ndeny: [{name: a, paths: [legacy/x]}]", []string{`deny[0].name: Duplicate value: "a"`}},
+		"bad enforcement": {"mounts: {legacy: {kv: 1}}\nallow: []\ndeny: [{name: a, paths: [legacy/x], enforcement: Loose}]", []string{`deny[0].enforcement: Unsupported value: "Loose": supported values: "Enforce", "Warn", "Audit"`}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -121,6 +128,35 @@ func TestMountsOfTwoDocumentsMustAgree(t *testing.T) {
 	}
 }
 
+// What compiles to far more than its text is refused where it goes too far, in
+// whichever document that is.
+func TestCompileBoundsPairs(t *testing.T) {
+	list := func(prefix string, n int) string {
+		names := make([]string, n)
+		for i := range names {
+			names[i] = fmt.Sprintf("%s%d", prefix, i)
+		}
+		return strings.Join(names, ", ")
+	}
+	document := func(key, name string, names, paths int) *Document {
+		parsed, err := Parse("cm", key, []byte("apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nmounts: {legacy: {kv: 1}}\nallow: []\n"+
+			"deny:\n- {name: "+name+", namespaces: {names: ["+list("n", names)+"]}, paths: ["+list("legacy/x", paths)+"]}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	first := document("a.yaml", "first", 1000, 499)
+	if _, err := Compile([]*Document{first, document("b.yaml", "second", 1000, 1)}, testSettings()); err != nil {
+		t.Errorf("at the bound: %v", err)
+	}
+	_, err := Compile([]*Document{first, document("b.yaml", "second", 1001, 1)}, testSettings())
+	want := `cm[b.yaml]:6:18: deny[0].namespaces: Forbidden: with this rule the policy has more than 500000 pairs of a path and a namespace; select namespaces by a prefix or a label`
+	if err == nil || err.Error() != want {
+		t.Errorf("beyond the bound: %v", err)
+	}
+}
+
 func TestRevision(t *testing.T) {
 	one := mustCompile(t, testSettings(), testPolicy)
 	same := mustCompile(t, testSettings(), testPolicy)
@@ -130,12 +166,10 @@ func TestRevision(t *testing.T) {
 	}
 }
 
-// FuzzParse: whatever a ConfigMap holds, parsing and compiling end, and never
-// with a policy and errors both.
+// FuzzParse: whatever a ConfigMap holds, parsing and compiling end, never with
+// a policy and errors both, and what comes of it is in proportion to the text.
 func FuzzParse(f *testing.F) {
 	f.Add(testPolicy)
-	f.Add("apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nallow: []\n---\n")
-	f.Add("{}")
 	f.Fuzz(func(t *testing.T, text string) {
 		document, err := Parse("cm", "p.yaml", []byte(text))
 		if err != nil {
@@ -147,6 +181,12 @@ func FuzzParse(f *testing.F) {
 		}
 		if linted := Lint([]*Document{document}, testSettings()).Err(); (linted == nil) != (err == nil) {
 			t.Errorf("lint says %v, the compiler %v", linted, err)
+		}
+		if err != nil {
+			return
+		}
+		if nodes := countNodes(compiled.allowed) + countNodes(compiled.denied); nodes > len(text) {
+			t.Errorf("%d nodes of %d bytes", nodes, len(text))
 		}
 	})
 }

@@ -42,7 +42,7 @@ func check(documents []*Document) Problems {
 	for _, document := range documents {
 		problems = append(problems, document.problems(checkRules(document, mounts, names), false)...)
 	}
-	return problems
+	return append(problems, checkSize(documents)...)
 }
 
 // unionOfMounts joins the mounts that the documents declare. Two documents may

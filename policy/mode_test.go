@@ -88,7 +88,7 @@ allow:
 	}{
 		"defaults of the Vault":      {with(claim("x", "r", "secret/data/plain"), func(c *Claim) { c.VaultNamespace = "admin" }), Grant{Rule: "cm/plain"}, ""},
 		"not its Vault namespace":    {claim("x", "r", "secret/data/plain"), Grant{}, `rule "cm/plain" allows the path, but only with Vault namespace "admin", not ""`},
-		"an object's own identity":   {with(claim("x", "r", "secret/data/plain"), func(c *Claim) { c.VaultNamespace, c.ServiceAccount = "admin", "mine" }), Grant{}, `rule "cm/plain" allows the path, but only with identity "", not "mine"`},
+		"an object's own identity":   {with(claim("x", "r", "secret/data/plain"), func(c *Claim) { c.VaultNamespace, c.ServiceAccount = "admin", "mine" }), Grant{}, `rule "cm/plain" allows the path, but only with identity of Countersign itself, not "mine"`},
 		"all parts":                  {full(func(*Claim) {}), Grant{"cm/all-parts", "reader"}, ""},
 		"identity left to the rule":  {full(func(c *Claim) { c.ServiceAccount = "" }), Grant{"cm/all-parts", "reader"}, ""},
 		"root Vault namespace":       {full(func(c *Claim) { c.VaultNamespace = "" }), Grant{"cm/all-parts", "reader"}, ""},

@@ -14,7 +14,11 @@ type namespaceMatcher struct {
 	exact    map[string]bool
 	prefixes []string
 	labels   map[string]string
+	// index is the label under which a trie has the rule; chooseIndexes sets it.
+	index label
 }
+
+type label struct{ key, value string }
 
 func newNamespaceMatcher(selector NamespaceSelector) *namespaceMatcher {
 	m := &namespaceMatcher{exact: map[string]bool{}, labels: selector.MatchLabels}
@@ -28,13 +32,23 @@ func newNamespaceMatcher(selector NamespaceSelector) *namespaceMatcher {
 	return m
 }
 
-// firstLabel is the least of the labels; a namespace that matches has it.
-func (m *namespaceMatcher) firstLabel() (label, bool) {
-	if len(m.labels) == 0 {
-		return label{}, false
+// chooseIndexes finds each rule under the label that the fewest of them ask
+// for: where all ask for env=prod and each for a team, that is the team.
+func chooseIndexes(matchers []*namespaceMatcher) {
+	wanted := map[label]int{}
+	for _, m := range matchers {
+		for key, value := range m.labels {
+			wanted[label{key, value}]++
+		}
 	}
-	key := slices.Min(slices.Collect(maps.Keys(m.labels)))
-	return label{key, m.labels[key]}, true
+	for _, m := range matchers {
+		for _, key := range slices.Sorted(maps.Keys(m.labels)) {
+			one := label{key, m.labels[key]}
+			if m.index == (label{}) || wanted[one] < wanted[m.index] {
+				m.index = one
+			}
+		}
+	}
 }
 
 func (m *namespaceMatcher) matches(namespace string, labels map[string]string) bool {
@@ -50,6 +64,18 @@ func (m *namespaceMatcher) matches(namespace string, labels map[string]string) b
 		}
 	}
 	return false
+}
+
+// sample is a name or prefix of the selector: whoever selects all of it is
+// found under that, too.
+func (m *namespaceMatcher) sample() string {
+	for name := range m.exact {
+		return name
+	}
+	if len(m.prefixes) > 0 {
+		return m.prefixes[0]
+	}
+	return ""
 }
 
 func containsAll(labels, want map[string]string) bool {
@@ -73,6 +99,17 @@ func checkNamespaces(selector NamespaceSelector, at *field.Path) field.ErrorList
 		if !validNamespaceName(name) {
 			errs = append(errs, field.Invalid(at.Child("names").Index(i), name,
 				`write a namespace name, or a prefix that ends in "*"`))
+		}
+	}
+	return append(errs, checkLabels(selector.MatchLabels, at.Child("matchLabels"))...)
+}
+
+// checkLabels refuses what no namespace can carry.
+func checkLabels(labels map[string]string, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		for _, problem := range slices.Concat(validation.IsQualifiedName(key), validation.IsValidLabelValue(labels[key])) {
+			errs = append(errs, field.Invalid(at.Key(key), labels[key], problem))
 		}
 	}
 	return errs

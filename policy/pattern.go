@@ -95,6 +95,27 @@ func mountOf(pattern string, mounts map[string]Mount) (string, Mount, bool) {
 	return "", Mount{}, false
 }
 
+// matchesPattern compares one path with one pattern, to explain. A trie finds
+// one pattern among many.
+func matchesPattern(pattern, path, namespace string) bool {
+	for more := true; more; {
+		var want, have string
+		var moreWanted bool
+		want, pattern, moreWanted = strings.Cut(pattern, "/")
+		have, path, more = strings.Cut(path, "/")
+		if want == "*" {
+			return true
+		}
+		if want == namespaceVariable {
+			want = namespace
+		}
+		if want != "+" && want != have || moreWanted != more {
+			return false
+		}
+	}
+	return true
+}
+
 func count(segments []string, want string) int {
 	n := 0
 	for _, segment := range segments {

@@ -18,15 +18,15 @@ type position struct{ line, column int }
 type positions map[string]position
 
 // readPositions walks the document's nodes. It also finds duplicate keys, each
-// with its place: a decoder would tell the first one only. Aliases are not
-// followed, so that the walk is no longer than the text.
+// with its place: a decoder would tell the first one only. Aliases are refused,
+// so that a document is never larger than its text.
 func readPositions(data []byte) (positions, []misplaced, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(data, &root); err != nil {
 		return nil, nil, err
 	}
 	found := positions{}
-	var duplicates []misplaced
+	var wrong []misplaced
 	var walk func(node *yaml.Node, at string)
 	walk = func(node *yaml.Node, at string) {
 		switch node.Kind {
@@ -40,7 +40,7 @@ func readPositions(data []byte) (positions, []misplaced, error) {
 				key := node.Content[i]
 				child := join(at, key.Value)
 				if seen[key.Value] {
-					duplicates = append(duplicates, misplaced{position{key.Line, key.Column}, fmt.Sprintf("key %q is there already", child)})
+					wrong = append(wrong, misplaced{position{key.Line, key.Column}, fmt.Sprintf("key %q is there already", child)})
 				}
 				seen[key.Value] = true
 				found[child] = position{key.Line, key.Column}
@@ -52,11 +52,13 @@ func readPositions(data []byte) (positions, []misplaced, error) {
 				found[item] = position{child.Line, child.Column}
 				walk(child, item)
 			}
-		case yaml.ScalarNode, yaml.AliasNode:
+		case yaml.AliasNode:
+			wrong = append(wrong, misplaced{position{node.Line, node.Column}, fmt.Sprintf("%s: write the value out; an alias (*%s) may stand for far more than a reviewer sees", at, node.Value)})
+		case yaml.ScalarNode:
 		}
 	}
 	walk(&root, "")
-	return found, duplicates, nil
+	return found, wrong, nil
 }
 
 // misplaced is a message and its place.

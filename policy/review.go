@@ -57,13 +57,14 @@ func reviewLabels(selector NamespaceSelector, does string, at *field.Path) field
 // idle says why a pattern of a rule changes nothing: an enforced deny rule
 // covers it, or another allow rule grants all of it already.
 func (p *Policy) idle(rule *allowRule, pattern string) string {
-	s := search{accepts: func(i int) bool {
+	namespace, labels := rule.namespaces.sample(), rule.namespaces.labels
+	s := search{namespace: namespace, labels: labels, accepts: func(i int) bool {
 		return p.deny[i].mode == Enforce && covers(p.deny[i].namespaces, rule.namespaces)
 	}}
 	if p.denied.findCover(strings.ToLower(pattern), &s); s.best >= 0 {
 		return fmt.Sprintf("it never grants anything: deny rule %q covers it", p.deny[s.best].name)
 	}
-	s = search{accepts: func(i int) bool { return p.allow[i].name != rule.name && p.allow[i].grantsAllOf(rule) }}
+	s = search{namespace: namespace, labels: labels, accepts: func(i int) bool { return p.allow[i].name != rule.name && p.allow[i].grantsAllOf(rule) }}
 	if p.allowed.findCover(pattern, &s); s.best >= 0 {
 		return fmt.Sprintf("it grants nothing new: rule %q covers it", p.allow[s.best].name)
 	}

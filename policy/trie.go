@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // trie finds the rules whose pattern matches a path, in time that grows with
 // the path and not with the number of rules.
@@ -16,23 +20,24 @@ type trie struct {
 // namespaces may have a rule for one shared pattern.
 type terminal struct {
 	byName, byPrefix map[string][]int
+	// prefixLengths are those that byPrefix has.
+	prefixLengths []int
 	// byLabel has each rule under one of its labels.
 	byLabel map[label][]int
-	all     []int
 }
 
-type label struct{ key, value string }
-
 func (t *terminal) add(rule int, namespaces *namespaceMatcher) {
-	t.all = append(t.all, rule)
 	for name := range namespaces.exact {
 		appendTo(&t.byName, name, rule)
 	}
 	for _, prefix := range namespaces.prefixes {
 		appendTo(&t.byPrefix, prefix, rule)
+		if !slices.Contains(t.prefixLengths, len(prefix)) {
+			t.prefixLengths = append(t.prefixLengths, len(prefix))
+		}
 	}
-	if first, ok := namespaces.firstLabel(); ok {
-		appendTo(&t.byLabel, first, rule)
+	if len(namespaces.labels) > 0 {
+		appendTo(&t.byLabel, namespaces.index, rule)
 	}
 }
 
@@ -41,6 +46,23 @@ func appendTo[K comparable](index *map[K][]int, key K, rule int) {
 		*index = map[K][]int{}
 	}
 	(*index)[key] = append((*index)[key], rule)
+}
+
+// newTrie inserts rules in their order.
+func newTrie(rules int, rule func(int) ([]string, *namespaceMatcher)) *trie {
+	matchers := make([]*namespaceMatcher, rules)
+	for i := range matchers {
+		_, matchers[i] = rule(i)
+	}
+	chooseIndexes(matchers)
+	root := &trie{}
+	for i, namespaces := range matchers {
+		patterns, _ := rule(i)
+		for _, pattern := range patterns {
+			root.insert(pattern, i, namespaces)
+		}
+	}
+	return root
 }
 
 func (n *trie) insert(pattern string, rule int, namespaces *namespaceMatcher) {
@@ -87,7 +109,9 @@ type search struct {
 	namespace string
 	labels    map[string]string
 	fold      bool
-	// cover looks for patterns that match whatever another pattern matches.
+	// cover looks for patterns that match whatever another pattern matches, in
+	// every namespace. The namespace is then one of those of the other pattern's
+	// rule, and only says where to look.
 	cover   bool
 	accepts func(rule int) bool
 	best    int
@@ -96,35 +120,46 @@ type search struct {
 // find looks for rules that match a path.
 func (n *trie) find(path string, s *search) {
 	s.best = -1
-	n.walk(path, s)
+	// Folding a copy on the stack allocates nothing.
+	var buffer [maxPathBytes]byte
+	spelt := append(buffer[:0], path...)
+	if s.fold {
+		foldASCII(spelt)
+	}
+	n.walk(spelt, s)
 }
 
-// findCover looks for rules that match every path that a pattern matches, in
-// every namespace.
+func foldASCII(path []byte) {
+	for i, c := range path {
+		if c >= 'A' && c <= 'Z' {
+			path[i] = c + 'a' - 'A'
+		}
+	}
+}
+
+// findCover looks for rules that match every path that a pattern matches.
 func (n *trie) findCover(pattern string, s *search) {
 	s.cover = true
 	n.find(pattern, s)
 }
 
-func (n *trie) walk(path string, s *search) {
+func (n *trie) walk(path []byte, s *search) {
 	n.rest.consider(s)
-	segment, rest, more := strings.Cut(path, "/")
-	if s.fold {
-		segment = strings.ToLower(segment)
-	}
-	if s.cover && segment == "*" {
+	segment, rest, more := bytes.Cut(path, []byte("/"))
+	if s.cover && string(segment) == "*" {
 		return
 	}
-	if segment != "+" && segment != namespaceVariable {
-		n.literal[segment].step(rest, more, s)
+	isVariable := string(segment) == namespaceVariable
+	if !isVariable && string(segment) != "+" {
+		n.literal[string(segment)].step(rest, more, s)
 	}
 	n.plus.step(rest, more, s)
-	if segment == s.namespace || s.cover && segment == namespaceVariable {
+	if s.cover && isVariable || !s.cover && string(segment) == s.namespace {
 		n.namespace.step(rest, more, s)
 	}
 }
 
-func (n *trie) step(rest string, more bool, s *search) {
+func (n *trie) step(rest []byte, more bool, s *search) {
 	switch {
 	case n == nil:
 	case more:
@@ -135,14 +170,10 @@ func (n *trie) step(rest string, more bool, s *search) {
 }
 
 func (t *terminal) consider(s *search) {
-	if s.cover {
-		s.first(t.all)
-		return
-	}
 	s.first(t.byName[s.namespace])
-	if len(t.byPrefix) > 0 {
-		for i := range len(s.namespace) + 1 {
-			s.first(t.byPrefix[s.namespace[:i]])
+	for _, length := range t.prefixLengths {
+		if length <= len(s.namespace) {
+			s.first(t.byPrefix[s.namespace[:length]])
 		}
 	}
 	if len(t.byLabel) > 0 {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -43,13 +44,7 @@ func rulesWithPath(rules []*allowRule, path, namespace string) []*allowRule {
 }
 
 func matchesAny(patterns []string, path, namespace string) bool {
-	one := &trie{}
-	for _, pattern := range patterns {
-		one.insert(pattern, 0, &namespaceMatcher{prefixes: []string{""}})
-	}
-	s := search{namespace: namespace, accepts: func(int) bool { return true }}
-	one.find(path, &s)
-	return s.best >= 0
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return matchesPattern(pattern, path, namespace) })
 }
 
 // otherPart says which part of a rule that has the path does not match.
@@ -79,6 +74,9 @@ func (p *Policy) wants(rule *allowRule, of part, claim *Claim) string {
 		}
 		return orList(rule.vaultNamespaces)
 	case partIdentity:
+		if rule.serviceAccount == "" {
+			return "of Countersign itself"
+		}
 		return fmt.Sprintf("%q", rule.serviceAccount)
 	case partNone:
 	}
@@ -97,7 +95,7 @@ func describe(rules []*allowRule, namespace string) string {
 	var parts []string
 	for i, rule := range rules {
 		if i == maxNamedRules {
-			parts = append(parts, fmt.Sprintf("and %d more rules", len(rules)-i))
+			parts = append(parts, fmt.Sprintf("and %d more", len(rules)-i))
 			break
 		}
 		paths := rule.paths[:min(len(rule.paths), maxNamedRules)]
