@@ -4,28 +4,47 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/countersign/countersign/policy"
 )
 
-// Stdin is the path that stands for standard input.
-const Stdin = "-"
-
-// Load reads the policy documents of each path: a file, a directory, or Stdin.
-// In a directory, and below, files of YAML and JSON are read and objects of
-// other kinds passed over; a file that is named has to hold policy. Mistakes
-// come as policy.Problems, all of them; any other error is of reading.
+// Load reads the policy documents of each path (see Parts). Objects of other
+// kinds are passed over, but each path has to hold policy. Mistakes come as
+// policy.Problems, all of them; any other error is of reading.
 func Load(stdin io.Reader, paths ...string) ([]*policy.Document, error) {
 	l := loader{}
 	for _, path := range paths {
-		if err := l.load(stdin, path); err != nil {
+		parts, err := Parts(stdin, path)
+		if err != nil {
 			return nil, err
 		}
+		if !l.take(parts) {
+			return nil, fmt.Errorf("%s: neither an AccessPolicy nor a ConfigMap with one", path)
+		}
+	}
+	return l.documents, l.problems.Err()
+}
+
+// Glob is Load for the files that a pattern finds. Not each of them, but one at
+// least has to hold policy.
+func Glob(pattern string) ([]*policy.Document, error) {
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", pattern, err)
+	}
+	var found []Part
+	for _, path := range paths {
+		parts, err := Parts(nil, path)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, parts...)
+	}
+	l := loader{}
+	if !l.take(found) {
+		return nil, fmt.Errorf("%s: finds neither an AccessPolicy nor a ConfigMap with one", pattern)
 	}
 	return l.documents, l.problems.Err()
 }
@@ -36,60 +55,13 @@ type loader struct {
 	problems  policy.Problems
 }
 
-func (l *loader) load(stdin io.Reader, path string) error {
-	if path == Stdin {
-		data, err := io.ReadAll(stdin)
-		if err != nil {
-			return fmt.Errorf("standard input: %w", err)
-		}
-		return l.named("stdin", data)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return l.directory(path)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	return l.named(path, data)
-}
-
-// named takes in a file that was asked for by name.
-func (l *loader) named(path string, data []byte) error {
+// take reports whether there is policy in some parts, good or bad.
+func (l *loader) take(parts []Part) bool {
 	before := len(l.documents) + len(l.problems)
-	l.file(path, data)
-	if len(l.documents)+len(l.problems) == before {
-		return fmt.Errorf("%s: neither an AccessPolicy nor a ConfigMap with one", path)
+	for _, part := range parts {
+		l.part(part)
 	}
-	return nil
-}
-
-func (l *loader) directory(root string) error {
-	before := len(l.documents) + len(l.problems)
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(path)) {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		if err == nil {
-			l.file(path, data)
-		}
-		return err
-	})
-	if err == nil && len(l.documents)+len(l.problems) == before {
-		return fmt.Errorf("%s: no file holds an AccessPolicy, or a ConfigMap with one", root)
-	}
-	return err
-}
-
-func (l *loader) file(path string, data []byte) {
-	for _, part := range split(data) {
-		l.take(path, part)
-	}
+	return len(l.documents)+len(l.problems) > before
 }
 
 // add takes a parsed document, or what is wrong with it.

@@ -44,7 +44,7 @@ func TestLoad(t *testing.T) {
 		"directory":              {map[string]string{"d/a.yaml": good, "d/deep/b.yml": good, "d/kustomization.yaml": "kind: Kustomization\n", "d/notes.txt": "x"}, "", []string{"d"}, []string{"a[]", "b[]"}, ""},
 		"unlabelled ConfigMap":   {map[string]string{"p.yaml": strings.ReplaceAll(configMap("a.yaml", good, "other.yaml", "x: y"), "countersign.dev/policy", "other")}, "", []string{"p.yaml"}, []string{"team[a.yaml]"}, ""},
 		"file of another kind":   {map[string]string{"p.yaml": "kind: Secret\n"}, "", []string{"p.yaml"}, nil, "p.yaml: neither an AccessPolicy nor a ConfigMap with one"},
-		"directory without":      {map[string]string{"d/p.yaml": "kind: Secret\n"}, "", []string{"d"}, nil, "d: no file holds an AccessPolicy, or a ConfigMap with one"},
+		"directory without":      {map[string]string{"d/p.yaml": "kind: Secret\n"}, "", []string{"d"}, nil, "d: neither an AccessPolicy nor a ConfigMap with one"},
 		"no such file":           {nil, "", []string{"p.yaml"}, nil, "stat p.yaml: no such file or directory"},
 		"mistake in a file":      {map[string]string{"p.yaml": bad}, "", []string{"p.yaml"}, nil, `p.yaml:4:1: unknown field "denies"`},
 		"mistake in the second":  {map[string]string{"p.yaml": good + "---\n" + bad}, "", []string{"p.yaml"}, []string{"p[]"}, `p.yaml:8:1: unknown field "denies"`},
