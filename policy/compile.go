@@ -51,10 +51,11 @@ type allowRule struct {
 type denyRule struct {
 	name       string
 	namespaces *namespaceMatcher
-	// paths are folded.
-	paths  []string
-	reason string
-	mode   Mode
+	// paths are folded, written are not.
+	paths   []string
+	written []string
+	reason  string
+	mode    Mode
 }
 
 // Revision identifies the documents that the policy was made of.
@@ -156,6 +157,7 @@ func newDenyRule(source string, rule *DenyRule) denyRule {
 		name:       source + "/" + rule.Name,
 		namespaces: newNamespaceMatcher(everywhere),
 		paths:      folded(rule.Paths),
+		written:    rule.Paths,
 		reason:     rule.Reason,
 		mode:       cmp.Or(rule.Enforcement, Enforce),
 	}
