@@ -157,6 +157,27 @@ func TestCompileBoundsPairs(t *testing.T) {
 	}
 }
 
+// One bad key keeps all of a ConfigMap out.
+func TestParseDataErrors(t *testing.T) {
+	good := "apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nallow: []\n"
+	tests := map[string]struct {
+		data map[string]string
+		want string
+	}{
+		"no key":              {nil, "cm: no key ends in .yaml, so there is no policy in it"},
+		"keys of other kinds": {map[string]string{"policy.yml": good}, "cm: no key ends in .yaml, so there is no policy in it"},
+		"two bad keys":        {map[string]string{"a.yaml": "a: [", "b.yaml": good, "c.yaml": ""}, "cm[a.yaml]:1:1: did not find expected node content\ncm[c.yaml]: the document is empty; deny everything with \"allow: []\""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := ParseData("cm", tc.data)
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
+	}
+}
+
 func TestRevision(t *testing.T) {
 	one := mustCompile(t, testSettings(), testPolicy)
 	same := mustCompile(t, testSettings(), testPolicy)

@@ -59,7 +59,7 @@ type fixture struct {
 	clock *testclock.FakePassiveClock
 }
 
-func open(t *testing.T, change func(*config.Vault)) *fixture {
+func open(t testing.TB, change func(*config.Vault)) *fixture {
 	t.Helper()
 	s := &recorder{}
 	server := httptest.NewServer(s)

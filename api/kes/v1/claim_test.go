@@ -62,6 +62,14 @@ func TestClaim(t *testing.T) {
 		"other fields":                      {simple + "template: {spec: {}, immutable: 'yes'}", problem("spec.template.immutable: Invalid value: \"\": write true or false", "spec.template.spec: Forbidden: a Secret's template has type, metadata, data, stringData and immutable")},
 		"data that is not base64":           {simple + "template: {data: {a: '@@'}}", problem(`spec.template.data[a]: Invalid value: "": not base64; write plain text under stringData`)},
 		"label that is none":                {simple + "template: {metadata: {labels: {a: 'b c'}}}", problem(`spec.template.metadata.labels[a]: Invalid value: "b c": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`)},
+		"key of a Secret":                   {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: 'a b'}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{`spec.data[0].name: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`}}},
+		"long property":                     {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: a, property: " + strings.Repeat("x", 1025) + "}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{"spec.data[0].property: Too long: may not be more than 1024 bytes"}}},
+		"long role":                         {"backendType: vault\nvaultRole: " + strings.Repeat("r", 254) + "\ndataFrom: [kv/data/a]", &claimed{"kubernetes", strings.Repeat("r", 254), reads, []string{"spec.vaultRole: Too long: may not be more than 253 bytes"}}},
+		"template that is a list":           {simple + "template: [a]", problem(`spec.template: Invalid value: "": not an object`)},
+		"lists for objects":                 {simple + "template: {metadata: [], data: [], stringData: x}", problem(`spec.template.data: Invalid value: "": write an object of strings`, `spec.template.metadata: Invalid value: "": write an object`, `spec.template.stringData: Invalid value: "": write an object of strings`)},
+		"keys of a template":                {simple + "template: {data: {'a b': eA==}, stringData: {'..': x}}", problem(`spec.template.data[a b]: Invalid value: "a b": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`, `spec.template.stringData[..]: Invalid value: "..": must not be '..'`)},
+		"label name that is none":           {simple + "template: {metadata: {labels: {'a b': c}}}", problem(`spec.template.metadata.labels[a b]: Invalid value: "c": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`)},
+		"number for a type":                 {simple + "template: {type: 7}", problem(`spec.template.type: Invalid value: "": write a string; numbers, booleans and null need quotes`)},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -77,7 +85,8 @@ func TestClaimRefusesALongResync(t *testing.T) {
 	object := externalSecret(t, "backendType: vault\nvaultRole: r\ndataFrom: [kv/data/a]")
 	object.Annotations = map[string]string{api.Resync: strings.Repeat("x", 257)}
 	problems := object.Claim(defaults()).Problems
-	if len(problems) != 1 || problems[0].Field != "metadata.annotations[countersign.dev/resync]" {
-		t.Errorf("got %v", problems)
+	want := `metadata.annotations[countersign.dev/resync]: Invalid value: "257 bytes": at most 256 bytes; a commit hash or a timestamp will do`
+	if len(problems) != 1 || problems[0].Error() != want {
+		t.Errorf("got %v, want %s", problems, want)
 	}
 }

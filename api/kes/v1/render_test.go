@@ -114,6 +114,13 @@ func TestRender(t *testing.T) {
 			"backendType: vault\ndataFrom: [kv/data/a]",
 			map[string]string{"kv/data/a": v2(`{"a b":"canary"}`)}, nil,
 			[]string{`spec.dataFrom[0]: Invalid value: "kv/data/a": field "a b" cannot be a key of a Secret: a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')`}},
+		"path that was not read": {
+			"backendType: vault\ndataFrom: [kv/data/a]", nil, nil,
+			[]string{`spec.dataFrom[0]: Not found: "kv/data/a"`}},
+		"template that does not pass": {
+			"backendType: vault\ndataFrom: [kv/data/a]\ntemplate: {spec: {}}",
+			map[string]string{"kv/data/a": v2(`{"a":"canary"}`)}, nil,
+			[]string{"spec.template.spec: Forbidden: a Secret's template has type, metadata, data, stringData and immutable"}},
 		"too large": {
 			"backendType: vault\ndataFrom: [kv/data/a]",
 			map[string]string{"kv/data/a": v2(`{"a":"` + strings.Repeat("x", maxSecretBytes+1) + `"}`)}, nil,
@@ -176,20 +183,4 @@ template:
 	if diff := cmp.Diff(want, content); diff != "" {
 		t.Error(diff)
 	}
-}
-
-// FuzzLookUp: no property makes it panic, and one that is a literal key is
-// found.
-func FuzzLookUp(f *testing.F) {
-	for _, seed := range []string{"a.b[1].c", `a["b.c"]`, "[0]", "a[", "..", `a['`, "a[]", "[\"\"]"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, property string) {
-		object := map[string]any{"a": map[string]any{"b": []any{"x", map[string]any{"c": "y"}}}}
-		lookUp(object, property)
-		object[property] = "literal"
-		if value, ok := lookUp(object, property); !ok || value != "literal" {
-			t.Errorf("%q: %v, %v", property, value, ok)
-		}
-	})
 }
