@@ -6,8 +6,11 @@ import (
 
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	"github.com/countersign/countersign/webhook/certificates"
 )
 
 // serveWebhooks registers them once there is a certificate: the webhook server
@@ -19,7 +22,15 @@ func serveWebhooks(mgr ctrl.Manager, options *serveOptions, register func() erro
 		return served, register()
 	}
 	certified := make(chan struct{})
-	if err := rotator.AddRotator(mgr, newRotator(options, certified)); err != nil {
+	issuer := newRotator(options, certified)
+	if err := rotator.AddRotator(mgr, issuer); err != nil {
+		return nil, fmt.Errorf("certificates: %w", err)
+	}
+	rotation := &certificates.Rotation{
+		Live: mgr.GetAPIReader(), Writer: mgr.GetClient(), Secret: issuer.SecretKey,
+		Configuration: options.webhookConfiguration, Issuer: issuer, Clock: clock.RealClock{},
+	}
+	if err := rotation.SetupWithManager(mgr); err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
 	return served, mgr.Add(whenCertified{certified: certified, served: served, register: register})
@@ -35,8 +46,10 @@ func newRotator(options *serveOptions, certified chan struct{}) *rotator.CertRot
 		CAOrganization: "countersign",
 		DNSName:        fmt.Sprintf("%s.%s.svc", options.serviceName, options.namespace),
 		ExtraDNSNames:  options.certExtraDNS,
-		FieldOwner:     "countersign-certificates",
+		FieldOwner:     certificates.FieldOwner,
 		IsReady:        certified,
+
+		CaCertDuration: certificates.CALife, ServerCertDuration: certificates.LeafLife, LookaheadInterval: certificates.Lookahead,
 		Webhooks: []rotator.WebhookInfo{
 			{Name: options.webhookConfiguration, Type: rotator.Mutating},
 			{Name: options.webhookConfiguration, Type: rotator.Validating},

@@ -4,26 +4,23 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
 	"github.com/countersign/countersign/policy"
+	"github.com/countersign/countersign/webhook"
 )
 
 const leaseName = "countersign"
 
-func newManager(options *serveOptions) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, kesv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
+func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
 	}
 	restConfig, err := ctrl.GetConfig()
 	if err != nil {
@@ -41,9 +38,9 @@ func newManager(options *serveOptions) (ctrl.Manager, error) {
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       options.namespace,
 		LeaderElectionReleaseOnCancel: true,
-		WebhookServer: webhook.NewServer(webhook.Options{
+		WebhookServer: webhook.NewServer(ctrlwebhook.Options{
 			Host: options.webhookHost, Port: options.webhookPort, CertDir: options.certDir,
-		}),
+		}, draining),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -14,6 +15,7 @@ import (
 type serveOptions struct {
 	settingsFile         string
 	namespace            string
+	lastGood             string
 	webhookHost          string
 	webhookPort          int
 	certMode             string
@@ -26,6 +28,7 @@ type serveOptions struct {
 	healthAddress        string
 	leaderElect          bool
 	logLevel             string
+	shutdownDelay        time.Duration
 }
 
 // Who writes the serving certificate.
@@ -37,6 +40,7 @@ const (
 func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.settingsFile, "config", "", "settings file")
 	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "release namespace: policy ConfigMaps, certificate and lease are there")
+	flags.StringVar(&o.lastGood, "last-good", "", "ConfigMap that keeps the last good policy across restarts; it must exist, without the policy label; empty keeps it in memory only")
 	flags.StringVar(&o.webhookHost, "webhook-host", "", "address to serve webhooks on; empty is all")
 	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port to serve webhooks on")
 	flags.StringVar(&o.certMode, "cert-mode", certModeSelf, "self: make and rotate the serving certificate; files: someone else writes it")
@@ -48,6 +52,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", `address to serve metrics on; "0" is off`)
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "sync on one replica at a time; every replica serves webhooks")
+	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long to serve on after SIGTERM, while Services forget the pod")
 	flags.StringVar(&o.logLevel, "log-level", "info", "error, info, debug or trace")
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -39,14 +40,22 @@ func serve(ctx context.Context, options *serveOptions) error {
 	if err := setUpLogging(options); err != nil {
 		return err
 	}
-	mgr, err := newManager(options)
+	mgr, err := newManager(options, ctx.Done())
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
 	if err := setUp(ctx, mgr, options, settings); err != nil {
 		return err
 	}
-	return mgr.Start(ctx)
+	return mgr.Start(servingOn(ctx, options.shutdownDelay))
+}
+
+// servingOn ends a while after ctx does. Endpoints and connections of the
+// apiserver outlive the order to stop.
+func servingOn(ctx context.Context, delay time.Duration) context.Context {
+	late, stop := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { time.AfterFunc(delay, stop) })
+	return late
 }
 
 // setUpLogging has everything, klog included, log as JSON on stderr. The

@@ -42,7 +42,7 @@ func (e *Env) InstallChart(ctx context.Context, release Release) error {
 	if err != nil {
 		return err
 	}
-	seat, err := e.seat(release)
+	service, err := e.service(release)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (e *Env) InstallChart(ctx context.Context, release Release) error {
 		return err
 	}
 	for _, object := range rendered {
-		if err := toURL(object, seat.port); err != nil {
+		if err := toURL(object, service.port); err != nil {
 			return err
 		}
 		if err := e.apply(ctx, object); err != nil {

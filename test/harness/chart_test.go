@@ -39,7 +39,7 @@ func TestPoint3InstallChartChangesNothingButTheWebhooksAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := configuration.Webhooks[0]
-	if want := new(fmt.Sprintf("https://localhost:%d/check", must(shared.seat(release))(t).port)); !cmp.Equal(want, got.ClientConfig.URL) {
+	if want := new(fmt.Sprintf("https://localhost:%d/check", must(shared.service(release))(t).port)); !cmp.Equal(want, got.ClientConfig.URL) {
 		t.Errorf("url (-want +got):\n%s", cmp.Diff(want, got.ClientConfig.URL))
 	}
 	if got.ClientConfig.Service != nil || *got.TimeoutSeconds != 3 || *got.FailurePolicy != admissionregistrationv1.Fail {

@@ -32,13 +32,14 @@ type Process struct {
 	env     *Env
 	release Release
 	child   *child
-	// called tells that the apiserver calls this process.
-	called bool
+	service *service
+	// leaving closes when the process is told to stop: its Service forgets it.
+	leaving chan struct{}
 }
 
 // StartCountersign runs the Deployment of an installed release as one process.
-// The apiserver calls the first live process of a release; a second one is a
-// replica that it does not call. WaitReady comes next.
+// Another one of the same release is another replica behind the same Service.
+// WaitReady comes next.
 func (e *Env) StartCountersign(ctx context.Context, release Release, options ProcessOptions) (*Process, error) {
 	binary, err := lookUp("countersign", []string{filepath.Join(e.binaries.root, "bin")})
 	if err != nil {
@@ -48,11 +49,12 @@ func (e *Env) StartCountersign(ctx context.Context, release Release, options Pro
 	if err != nil {
 		return nil, fmt.Errorf("pod of %s: %w", release.key(), err)
 	}
-	process := &Process{env: e, release: release, LogPath: filepath.Join(pod.folder, "countersign.log")}
+	process := &Process{env: e, release: release, LogPath: filepath.Join(pod.folder, "countersign.log"), leaving: make(chan struct{})}
 	if err := process.start(binary, pod, options); err != nil {
 		pod.unmount()
 		return nil, err
 	}
+	go process.service.follow(process)
 	go func() {
 		<-process.child.done
 		pod.unmount()
@@ -61,19 +63,16 @@ func (e *Env) StartCountersign(ctx context.Context, release Release, options Pro
 }
 
 func (p *Process) start(binary string, pod *pod, options ProcessOptions) error {
-	if err := p.env.ports.reserveInto(&p.MetricsPort, &p.HealthPort); err != nil {
-		return err
-	}
-	seat, err := p.env.seat(p.release)
+	err := p.env.ports.reserveInto(&p.WebhookPort, &p.MetricsPort, &p.HealthPort)
 	if err != nil {
 		return err
 	}
-	return seat.take(p.env.ports, func(port int) (*child, error) {
-		p.WebhookPort, p.called = port, port == seat.port
-		args := slices.Concat(pod.args, p.overrides(options))
-		p.child, err = p.env.run(childSpec{name: "countersign", path: binary, log: p.LogPath, args: args, env: pod.environ})
-		return p.child, err
-	})
+	if p.service, err = p.env.service(p.release); err != nil {
+		return err
+	}
+	args := slices.Concat(pod.args, p.overrides(options))
+	p.child, err = p.env.run(childSpec{name: "countersign", path: binary, log: p.LogPath, args: args, env: pod.environ})
+	return err
 }
 
 // overrides come after the chart's arguments and replace only what loopback
@@ -85,6 +84,8 @@ func (p *Process) overrides(options ProcessOptions) []string {
 		"--metrics-bind-address=" + loopback(p.MetricsPort),
 		"--health-probe-bind-address=" + loopback(p.HealthPort),
 		"--cert-extra-dns=localhost",
+		// Tests that are about it say how long.
+		"--shutdown-delay=0s",
 	}
 	if options.LogLevel != "" {
 		args = append(args, "--log-level="+options.LogLevel)
@@ -92,11 +93,14 @@ func (p *Process) overrides(options ProcessOptions) []string {
 	return append(args, options.Args...)
 }
 
-// WaitReady returns when the process says that it is ready and, where the
-// apiserver calls it, when the apiserver does so.
+// WaitReady returns when the process says that it is ready, its Service has it,
+// and the apiserver calls that.
 func (p *Process) WaitReady(ctx context.Context) error {
 	return p.child.await(ctx, func(ctx context.Context) error {
-		if _, err := get(ctx, "http://"+loopback(p.HealthPort)+"/readyz"); err != nil || !p.called {
+		if _, err := get(ctx, "http://"+loopback(p.HealthPort)+"/readyz"); err != nil {
+			return err
+		}
+		if err := p.service.includes(p); err != nil {
 			return err
 		}
 		return p.env.probeWebhooks(ctx, p.release)
@@ -120,8 +124,13 @@ func (p *Process) PID() int { return p.child.process.Pid }
 // Done closes when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.child.done }
 
-// Stop sends SIGTERM and waits for the end, which has to be a clean one.
-func (p *Process) Stop() error { return p.child.terminate(stopWithin) }
+// Stop has the Service forget the process, sends SIGTERM, and waits for the
+// end, which has to be a clean one. It is called once.
+func (p *Process) Stop() error {
+	close(p.leaving)
+	p.service.set(p, false)
+	return p.child.terminate(stopWithin)
+}
 
 // Kill ends the process as a crash would.
 func (p *Process) Kill() { p.child.kill() }

@@ -12,7 +12,7 @@ import (
 )
 
 // Point 3: the real binary runs with the chart's arguments, settings and RBAC,
-// and comes back at the same address.
+// several stand behind one Service, and one that was killed comes back.
 func TestPoint3CountersignRunsAsTheChartSays(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -45,13 +45,22 @@ func TestPoint3CountersignRunsAsTheChartSays(t *testing.T) {
 	if err := again.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if again.WebhookPort != first.WebhookPort {
-		t.Errorf("webhook port %d after a restart, %d before", again.WebhookPort, first.WebhookPort)
+	if again.service != first.service {
+		t.Error("another Service after a restart")
 	}
 	checkVaultToken(t, again)
-	replica.Kill()
+	if err := replica.Stop(); err != nil {
+		t.Error(err)
+	}
+	// What is left serves on; with nobody left the connection is refused.
+	if err := shared.probeWebhooks(ctx, release); err != nil {
+		t.Errorf("one of two replicas left: %v", err)
+	}
 	if err := again.Stop(); err != nil {
 		t.Error(err)
+	}
+	if picked := again.service.pick(); picked != nil {
+		t.Error("the Service has an endpoint although nobody is there")
 	}
 }
 

@@ -40,7 +40,7 @@ type Env struct {
 
 	mutex    sync.Mutex
 	children []*child
-	seats    map[string]*seat
+	services map[string]*service
 }
 
 // Start returns an Env in which the apiserver, the controllers and Vault are
@@ -56,7 +56,7 @@ func Start(ctx context.Context, options Options) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &Env{binaries: found, folder: folder, ports: &ports{}, seats: map[string]*seat{}}
+	env := &Env{binaries: found, folder: folder, ports: &ports{}, services: map[string]*service{}}
 	env.stop = sync.OnceValue(env.end)
 	if err := env.start(ctx, options); err != nil {
 		return nil, errors.Join(err, env.Stop())
@@ -91,6 +91,9 @@ func (e *Env) end() error {
 		child.kill()
 	}
 	e.children = nil
+	for _, service := range e.services {
+		_ = service.listener.Close()
+	}
 	return errors.Join(e.folder.remove(), e.ports.release())
 }
 

@@ -5,57 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
-
-// seat is the port of a release's webhooks that the apiserver calls, and the
-// process that has it. The port stays for the life of the Env, so that a
-// process started anew is found at the same URL.
-type seat struct {
-	port int
-
-	mutex  sync.Mutex
-	holder *child
-}
-
-func (e *Env) seat(release Release) (*seat, error) {
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	if found, ok := e.seats[release.key()]; ok {
-		return found, nil
-	}
-	port, err := e.ports.reserve()
-	if err != nil {
-		return nil, err
-	}
-	e.seats[release.key()] = &seat{port: port}
-	return e.seats[release.key()], nil
-}
-
-// take starts a process on the seat's port, or on a fresh one while another
-// process sits.
-func (s *seat) take(ports *ports, start func(port int) (*child, error)) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if s.holder != nil && s.holder.alive() {
-		port, err := ports.reserve()
-		if err != nil {
-			return err
-		}
-		_, err = start(port)
-		return err
-	}
-	holder, err := start(s.port)
-	if err == nil {
-		s.holder = holder
-	}
-	return err
-}
 
 // toURL turns each clientConfig.service of a webhook configuration into a URL
 // with the same path, and touches nothing else.

@@ -1,0 +1,118 @@
+package webhook
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+)
+
+func TestCallTimeout(t *testing.T) {
+	tests := map[string]struct {
+		query string
+		want  time.Duration
+	}{
+		"none":         {"", shortestCall},
+		"as asked":     {"?timeout=2s", 2 * time.Second},
+		"longer":       {"?timeout=10m", longestCall},
+		"no duration":  {"?timeout=soon", shortestCall},
+		"not positive": {"?timeout=-1s", shortestCall},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := callTimeout(httptest.NewRequest(http.MethodPost, "/enforce"+tc.query, http.NoBody)); got != tc.want {
+				t.Errorf("%v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
+// Calls beyond the cap wait, and are told when their time is up.
+func TestServerCapsCalls(t *testing.T) {
+	server := NewServer(ctrlwebhook.Options{}, t.Context().Done())
+	entered, leave := make(chan struct{}), make(chan struct{})
+	handler := server.bounded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-leave
+	}))
+	for range cap(server.working) {
+		go handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/?timeout=30s", http.NoBody))
+	}
+	for range cap(server.working) {
+		<-entered
+	}
+	refused := httptest.NewRecorder()
+	handler.ServeHTTP(refused, httptest.NewRequest(http.MethodPost, "/?timeout=10ms", http.NoBody))
+	if refused.Code != http.StatusServiceUnavailable {
+		t.Errorf("one call too many was answered %d", refused.Code)
+	}
+	waited := make(chan int)
+	go func() {
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/?timeout=30s", http.NoBody))
+		waited <- answer.Code
+	}()
+	close(leave)
+	<-entered
+	if code := <-waited; code != http.StatusOK {
+		t.Errorf("a call that waited was answered %d", code)
+	}
+}
+
+// A client that does not send its request is cut off.
+func TestServerCutsSlowClientsOff(t *testing.T) {
+	server := NewServer(ctrlwebhook.Options{}, t.Context().Done())
+	failed := make(chan error, 1)
+	listening := httptest.NewServer(server.bounded(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		failed <- err
+	})))
+	defer listening.Close()
+	connection, err := net.Dial("tcp", strings.TrimPrefix(listening.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = connection.Close() }()
+	if _, err := io.WriteString(connection, "POST /?timeout=50ms HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("the body was read to its end")
+	}
+}
+
+// Once draining has begun, answers close their connection.
+func TestServerDrains(t *testing.T) {
+	draining, drain := context.WithCancel(t.Context())
+	server := NewServer(ctrlwebhook.Options{}, draining.Done())
+	listening := httptest.NewServer(server.bounded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.WriteString(w, "ok"); err != nil {
+			t.Error(err)
+		}
+	})))
+	defer listening.Close()
+	closes := func() bool {
+		answer, err := listening.Client().Post(listening.URL, "text/plain", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = answer.Body.Close() }()
+		if text, err := io.ReadAll(answer.Body); err != nil || string(text) != "ok" {
+			t.Fatalf("answered %q, %v", text, err)
+		}
+		return answer.Close
+	}
+	if closes() {
+		t.Error("closes before it drains")
+	}
+	drain()
+	if !closes() {
+		t.Error("keeps the connection while it drains")
+	}
+}
