@@ -30,8 +30,8 @@ type tally struct {
 	samples                                 []string
 }
 
-// note keeps a few texts of what should not have happened.
-func (c *tally) note(counter *atomic.Int64, format string, args ...any) {
+// notef keeps a few texts of what should not have happened.
+func (c *tally) notef(counter *atomic.Int64, format string, args ...any) {
 	const kept = 5
 	counter.Add(1)
 	c.mutex.Lock()
@@ -87,14 +87,14 @@ func (l *load) create(ctx context.Context, number int) {
 	err := l.client.Create(ctx, object, client.DryRunAll)
 	switch {
 	case err != nil && !apierrors.IsInvalid(err):
-		l.tally.note(&l.tally.failed, "failed: %v", err)
+		l.tally.notef(&l.tally.failed, "failed: %v", err)
 	case err == nil && !allowed:
-		l.tally.note(&l.tally.wronglyAdmitted, "admitted %s", key)
+		l.tally.notef(&l.tally.wronglyAdmitted, "admitted %s", key)
 	case err != nil && allowed:
-		l.tally.note(&l.tally.wronglyRefused, "refused: %v", err)
+		l.tally.notef(&l.tally.wronglyRefused, "refused: %v", err)
 	case err == nil && object.Annotations[api.StampedAt] == "":
 		// The stamp's failure policy is Ignore: this is how its failure looks.
-		l.tally.note(&l.tally.failed, "admitted without a stamp")
+		l.tally.notef(&l.tally.failed, "admitted without a stamp")
 	case err == nil:
 		l.tally.admitted.Add(1)
 	default:
