@@ -33,6 +33,8 @@ type Policy struct {
 	deny     []denyRule
 	allowed  *trie
 	denied   *trie
+	// byNamespace has the allow rules by what selects a namespace.
+	byNamespace terminal
 }
 
 type allowRule struct {
@@ -102,6 +104,9 @@ func (p *Policy) addAllowRules(documents []*Document) {
 	p.allowed = newTrie(len(p.allow), func(i int) ([]string, *namespaceMatcher) {
 		return p.allow[i].paths, p.allow[i].namespaces
 	})
+	for i := range p.allow {
+		p.byNamespace.add(i, p.allow[i].namespaces)
+	}
 }
 
 func (p *Policy) newAllowRule(source string, rule *AllowRule) allowRule {

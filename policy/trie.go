@@ -169,16 +169,19 @@ func (n *trie) step(rest []byte, more bool, s *search) {
 	}
 }
 
-func (t *terminal) consider(s *search) {
-	s.first(t.byName[s.namespace])
+func (t *terminal) consider(s *search) { t.lists(s.namespace, s.labels, s.first) }
+
+// lists visits each list of rules that may select a namespace.
+func (t *terminal) lists(namespace string, labels map[string]string, visit func(rules []int)) {
+	visit(t.byName[namespace])
 	for _, length := range t.prefixLengths {
-		if length <= len(s.namespace) {
-			s.first(t.byPrefix[s.namespace[:length]])
+		if length <= len(namespace) {
+			visit(t.byPrefix[namespace[:length]])
 		}
 	}
 	if len(t.byLabel) > 0 {
-		for key, value := range s.labels {
-			s.first(t.byLabel[label{key, value}])
+		for key, value := range labels {
+			visit(t.byLabel[label{key, value}])
 		}
 	}
 }

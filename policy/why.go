@@ -10,7 +10,7 @@ const maxNamedRules = 3
 
 // whyNot explains a default deny: which part of which rule does not match, and
 // what would be allowed. Only rules of the claim's own namespace are named. It
-// runs after a denial only, and may take time in the number of rules.
+// runs after a denial only, and takes time in the number of those rules.
 func (p *Policy) whyNot(claim *Claim, path string, labels map[string]string) string {
 	intro := fmt.Sprintf("%q with role %q is not allowed in namespace %q: ", path, claim.Role, claim.Namespace)
 	mine := p.rulesOf(claim.Namespace, labels)
@@ -23,9 +23,13 @@ func (p *Policy) whyNot(claim *Claim, path string, labels map[string]string) str
 	return intro + "no rule allows the path; allowed here: " + describe(mine, claim.Namespace)
 }
 
+// rulesOf are the allow rules of a namespace, in their order.
 func (p *Policy) rulesOf(namespace string, labels map[string]string) []*allowRule {
+	var found []int
+	p.byNamespace.lists(namespace, labels, func(rules []int) { found = append(found, rules...) })
+	slices.Sort(found)
 	var mine []*allowRule
-	for i := range p.allow {
+	for _, i := range slices.Compact(found) {
 		if p.allow[i].namespaces.matches(namespace, labels) {
 			mine = append(mine, &p.allow[i])
 		}
