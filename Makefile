@@ -11,14 +11,14 @@ TEST_TIMEOUT ?= 15m
 FUZZ_TIME ?= 10s
 
 RUN_TOOLS := etcd kube-apiserver kube-controller-manager kubectl vault helm
-MODULES := . $(wildcard test/tools/*/)
+MODULES := . $(wildcard test/tools/*/ test/bench/*/)
 GENERATED := charts/countersign/files/crds ':(glob)api/**/zz_generated.*.go'
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build run-tools ## See the whole product work, on a real apiserver and Vault
@@ -54,6 +54,10 @@ fuzz: ## Run each fuzz test for FUZZ_TIME
 	    echo "$$folder $$name"; (cd "$$folder" && go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ_TIME) .); \
 	  done; \
 	done
+
+.PHONY: bench-policy
+bench-policy: ## Measure the policy engine beside regular expressions and CEL
+	@cd test/bench/policy && go vet ./... && go test ./... >&2 && go run .
 
 .PHONY: lint
 lint: lint-tools ## Run the linters

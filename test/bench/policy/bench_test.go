@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+)
+
+// The engines agree: what is measured is the same decision.
+func TestEnginesAgree(t *testing.T) {
+	rules := newRules(200)
+	for _, one := range engines() {
+		compile, err := one.prepare(rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judge, err := compile()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want, requests := range map[bool][]request{true: allowed(rules, 400), false: append(denied(rules, 400), foreign(rules)...)} {
+			for _, r := range requests {
+				if got, err := judge.allows(r); err != nil || got != want {
+					t.Errorf("%s: %+v: %t, %v; want %t", one.name, r, got, err, want)
+				}
+			}
+		}
+	}
+}
+
+// foreign are requests for the tree of the next rule.
+func foreign(rules []rule) []request {
+	requests := allowed(rules, len(rules))
+	for i := range requests {
+		requests[i].path = "secret/data/team-9999/" + strconv.Itoa(i)
+	}
+	return requests
+}
+
+func BenchmarkAllowed(b *testing.B) { benchmark(b, measureAllowed) }
+
+func BenchmarkDenied(b *testing.B) { benchmark(b, measureDenied) }
+
+func BenchmarkCompile(b *testing.B) { benchmark(b, measureCompile) }
+
+func benchmark(b *testing.B, measure func(engine, []rule) func(*testing.B)) {
+	for _, one := range engines() {
+		for _, n := range sizes() {
+			b.Run(fmt.Sprintf("%s/rules=%d", one.name, n), measure(one, newRules(n)))
+		}
+	}
+}
