@@ -18,6 +18,9 @@ import (
 // DefaultVault is the name of the Vault that claims go to when they name none.
 const DefaultVault = "default"
 
+// DefaultAuthMount is the auth mount of a Vault that is configured without one.
+const DefaultAuthMount = "kubernetes"
+
 const settingsKind = "Settings"
 
 // Settings are read once, at the start.
@@ -112,7 +115,7 @@ func (s *Settings) setDefaults() {
 }
 
 func (v Vault) withDefaults() Vault {
-	v.AuthMount = cmp.Or(v.AuthMount, "kubernetes")
+	v.AuthMount = cmp.Or(v.AuthMount, DefaultAuthMount)
 	v.TokenFile = cmp.Or(v.TokenFile, "/var/run/secrets/countersign/vault/token")
 	v.Audience = cmp.Or(v.Audience, "vault")
 	v.RequestsPerSecond = cmp.Or(v.RequestsPerSecond, 100)

@@ -46,6 +46,18 @@ func (n *Node) Decode(into any) error {
 	return n.problems(decodeJSON(n.json, into, n.places, n.at))
 }
 
+// Kind is what the node says of itself, if it is an object.
+func (n *Node) Kind() (apiVersion, kind string) {
+	var header struct {
+		APIVersion string `json:"apiVersion"`
+		Kind       string `json:"kind"`
+	}
+	if json.Unmarshal(n.json, &header) != nil {
+		return "", ""
+	}
+	return header.APIVersion, header.Kind
+}
+
 // Child is the part at a field, or nil where there is none.
 func (n *Node) Child(name string) *Node {
 	var fields map[string]json.RawMessage

@@ -125,8 +125,3 @@ func (c *Case) Place() (file string, line int) {
 	problem := c.Problem("", "")
 	return problem.File, problem.Line
 }
-
-// labels are those of a namespace.
-func (s *Suite) labels(namespace string) map[string]string {
-	return NamespaceLabels(namespace, s.Namespaces[namespace].Labels)
-}

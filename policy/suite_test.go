@@ -92,6 +92,10 @@ func claims(c *Case) ([]Asked, error) {
 		return []Asked{{Claim: breakGlass, Old: breakGlass}}, nil
 	case "changed":
 		return []Asked{{Claim: breakGlass, Old: claim("team-a", "team-a-read", "secret/data/team-a/x")}}, nil
+	case "with labels":
+		return []Asked{{Claim: with(claim("own", "payments-ro", "legacy/payments/db"), func(c *Claim) { c.AuthMount = "kubernetes-eu" }), Labels: map[string]string{"tier": "payments"}}}, nil
+	case "with other labels":
+		return []Asked{{Claim: with(claim("pay", "payments-ro", "legacy/payments/db"), func(c *Claim) { c.AuthMount = "kubernetes-eu" }), Labels: map[string]string{"tier": "web"}}}, nil
 	case "problem":
 		return []Asked{{Claim: with(claim("x", "r"), func(c *Claim) {
 			c.Problems = field.ErrorList{field.Invalid(field.NewPath("spec", "data").Index(0), "v", "wrong")}
@@ -108,38 +112,40 @@ func TestSuiteRun(t *testing.T) {
 	breakGlass := request("team-a", "secret/data/team-a/break-glass/x", "team-a-read")
 	old := request("team-a", "secret/data/team-a/old/x", "team-a-read")
 	type outcome struct {
-		Got      Outcome
+		Got      Want
 		Failures []string
 	}
-	pass := func(got Outcome) outcome { return outcome{Got: got} }
+	pass := func(got Want) outcome { return outcome{Got: got} }
 	tests := map[string]struct {
 		fields string
 		want   outcome
 	}{
-		"allowed":                     {own + "want: allow", pass(Allowed)},
-		"allowed by the rule":         {own + "want: allow, wantRule: own-tree", pass(Allowed)},
-		"by the rule of a ConfigMap":  {own + "want: allow, wantRule: cm/own-tree", pass(Allowed)},
-		"by another ConfigMap's":      {own + "want: allow, wantRule: other/own-tree", outcome{Allowed, []string{`wantRule "other/own-tree", but "cm/own-tree" decided`}}},
-		"by part of a name":           {own + "want: allow, wantRule: tree", outcome{Allowed, []string{`wantRule "tree", but "cm/own-tree" decided`}}},
-		"not denied":                  {own + "want: deny, wantMessage: x", outcome{Allowed, []string{"want deny, got allow", `wantMessage "x" matches nothing that the user is told`}}},
-		"message of another field":    {breakGlass + "want: deny, wantRule: no-break-glass, wantMessage: '^path.*: ask platform-security$'", outcome{Denied, []string{`wantMessage "^path.*: ask platform-security$" matches nothing that the user is told`}}},
-		"denied with a message":       {breakGlass + "want: deny, wantMessage: '^spec\\.data\\[0\\]\\.key: .*: ask platform-security$'", pass(Denied)},
-		"denied by default":           {request("other", "secret/data/x", "r") + "want: deny, wantRule: own-tree", outcome{Denied, []string{`wantRule "own-tree", but no rule decided`}}},
-		"warned by a rule":            {old + "want: warn, wantRule: staged, wantMessage: old", pass(Warned)},
-		"a warning is no allow":       {old + "want: allow", outcome{Warned, []string{"want allow, got warn"}}},
-		"warned by the mode":          {request("team-warn", "secret/data/x", "r") + "want: warn", pass(Warned)},
-		"audited":                     {request("team-b", "secret/data/team-b/watched", "team-b-read") + "want: audit, wantRule: watched", pass(Audited)},
-		"labels of the suite":         {request("pay", "legacy/payments/db", "payments-ro") + "want: deny, wantMessage: auth mount", pass(Denied)},
-		"label that every one has":    {request("meta", "legacy/meta", "r") + "want: allow, wantRule: by-name-label", pass(Allowed)},
-		"nothing asked":               {"object: nothing, want: allow", pass(Allowed)},
-		"worst of several":            {"object: mixed, want: warn, wantRule: staged", pass(Warned)},
-		"one of several rules":        {"object: two reads denied, want: deny, wantRule: no-break-glass, wantMessage: legacy/payments", pass(Denied)},
-		"update that asks nothing":    {"object: unchanged, want: allow", pass(Allowed)},
-		"update that asks more":       {"object: changed, want: deny", pass(Denied)},
-		"not even a claim":            {"object: problem, want: deny, wantMessage: 'spec\\.data\\[0\\]: .*wrong'", pass(Denied)},
-		"no defaults of an operator":  {request("team-a", "secret/data/team-a/x", `""`) + "want: deny, wantMessage: name the Vault role", pass(Denied)},
-		"path that is not canonical":  {request("team-a", "secret//data", "r") + "want: deny, wantMessage: canonical", pass(Denied)},
-		"everything goes wrong, told": {breakGlass + "want: allow, wantRule: own-tree", outcome{Denied, []string{"want allow, got deny", `wantRule "own-tree", but "cm/no-break-glass" decided`}}},
+		"allowed":                     {own + "want: allow", pass(WantAllow)},
+		"allowed by the rule":         {own + "want: allow, wantRule: own-tree", pass(WantAllow)},
+		"by the rule of a ConfigMap":  {own + "want: allow, wantRule: cm/own-tree", pass(WantAllow)},
+		"by another ConfigMap's":      {own + "want: allow, wantRule: other/own-tree", outcome{WantAllow, []string{`wantRule "other/own-tree", but "cm/own-tree" decided`}}},
+		"by part of a name":           {own + "want: allow, wantRule: tree", outcome{WantAllow, []string{`wantRule "tree", but "cm/own-tree" decided`}}},
+		"not denied":                  {own + "want: deny, wantMessage: x", outcome{WantAllow, []string{"want deny, got allow", `wantMessage "x" matches nothing that the user is told`}}},
+		"message of another field":    {breakGlass + "want: deny, wantRule: no-break-glass, wantMessage: '^path.*: ask platform-security$'", outcome{WantDeny, []string{`wantMessage "^path.*: ask platform-security$" matches nothing that the user is told`}}},
+		"denied with a message":       {breakGlass + "want: deny, wantMessage: '^spec\\.data\\[0\\]\\.key: .*: ask platform-security$'", pass(WantDeny)},
+		"denied by default":           {request("other", "secret/data/x", "r") + "want: deny, wantRule: own-tree", outcome{WantDeny, []string{`wantRule "own-tree", but no rule decided`}}},
+		"warned by a rule":            {old + "want: warn, wantRule: staged, wantMessage: old", pass(WantWarn)},
+		"a warning is no allow":       {old + "want: allow", outcome{WantWarn, []string{"want allow, got warn"}}},
+		"warned by the mode":          {request("team-warn", "secret/data/x", "r") + "want: warn", pass(WantWarn)},
+		"audited":                     {request("team-b", "secret/data/team-b/watched", "team-b-read") + "want: audit, wantRule: watched", pass(WantAudit)},
+		"labels of the suite":         {request("pay", "legacy/payments/db", "payments-ro") + "want: deny, wantMessage: auth mount", pass(WantDeny)},
+		"labels of the object":        {"object: with labels, want: allow, wantRule: payments", pass(WantAllow)},
+		"labels of the suite win":     {"object: with other labels, want: allow, wantRule: payments", pass(WantAllow)},
+		"label that every one has":    {request("meta", "legacy/meta", "r") + "want: allow, wantRule: by-name-label", pass(WantAllow)},
+		"nothing asked":               {"object: nothing, want: allow", pass(WantAllow)},
+		"worst of several":            {"object: mixed, want: warn, wantRule: staged", pass(WantWarn)},
+		"one of several rules":        {"object: two reads denied, want: deny, wantRule: no-break-glass, wantMessage: legacy/payments", pass(WantDeny)},
+		"update that asks nothing":    {"object: unchanged, want: allow", pass(WantAllow)},
+		"update that asks more":       {"object: changed, want: deny", pass(WantDeny)},
+		"not even a claim":            {"object: problem, want: deny, wantMessage: 'spec\\.data\\[0\\]: .*wrong'", pass(WantDeny)},
+		"no defaults of an operator":  {request("team-a", "secret/data/team-a/x", `""`) + "want: deny, wantMessage: name the Vault role", pass(WantDeny)},
+		"path that is not canonical":  {request("team-a", "secret//data", "r") + "want: deny, wantMessage: canonical", pass(WantDeny)},
+		"everything goes wrong, told": {breakGlass + "want: allow, wantRule: own-tree", outcome{WantDeny, []string{"want allow, got deny", `wantRule "own-tree", but "cm/no-break-glass" decided`}}},
 	}
 	compiled := mustCompile(t, testSettings(), testPolicy, `
 apiVersion: countersign.dev/v1alpha1

@@ -6,17 +6,25 @@ import (
 	"strings"
 )
 
-// Asked is what an object asks, and what it asked before where it is an update.
-type Asked struct{ Claim, Old *Claim }
+// Asked is what an object asks.
+type Asked struct {
+	Claim *Claim
+	// Old is what it asked before; nil where it is new.
+	Old *Claim
+	// Labels are those of its namespace, for a suite that does not list it.
+	Labels map[string]string
+}
 
 // CaseResult is what became of a case.
 type CaseResult struct {
 	*Case
 	// Got is the worst of the answers; nothing asked is allowed.
-	Got     Outcome
+	Got     Want
 	Answers []Answer
 	// Failures say what was wanted and what came instead; none is a pass.
 	Failures []string
+
+	outcome Outcome
 }
 
 // Run asks the policy each case. What a case asks is the business of the
@@ -34,22 +42,32 @@ func (s *Suite) Run(p *Policy, ask func(*Case) ([]Asked, error)) ([]CaseResult, 
 }
 
 func (s *Suite) result(p *Policy, c *Case, asked []Asked) CaseResult {
-	result := CaseResult{Case: c, Got: Allowed}
+	result := CaseResult{Case: c, outcome: Allowed}
 	for _, one := range asked {
-		answer := Answer{one.Claim, p.EvaluateUpdate(one.Claim, one.Old, s.labels(one.Claim.Namespace))}
+		answer := Answer{one.Claim, p.EvaluateUpdate(one.Claim, one.Old, s.labels(&one))}
 		result.Answers = append(result.Answers, answer)
-		if outcome := answer.Verdict.Outcome(); outcome.Compare(result.Got) < 0 {
-			result.Got = outcome
+		if outcome := answer.Verdict.Outcome(); outcome.Compare(result.outcome) < 0 {
+			result.outcome = outcome
 		}
 	}
+	result.Got = wantFor(result.outcome)
 	result.Failures = result.failures()
 	return result
 }
 
+// labels are those that the suite has for the namespace, or else the object.
+func (s *Suite) labels(asked *Asked) map[string]string {
+	name := asked.Claim.Namespace
+	if namespace, ok := s.Namespaces[name]; ok {
+		return NamespaceLabels(name, namespace.Labels)
+	}
+	return NamespaceLabels(name, asked.Labels)
+}
+
 func (r *CaseResult) failures() []string {
 	var failures []string
-	if got := wantFor(r.Got); got != r.Want {
-		failures = append(failures, fmt.Sprintf("want %s, got %s", r.Want, got))
+	if r.Got != r.Want {
+		failures = append(failures, fmt.Sprintf("want %s, got %s", r.Want, r.Got))
 	}
 	if rules := r.rules(); r.WantRule != "" && !slices.ContainsFunc(rules, r.isWanted) {
 		failures = append(failures, fmt.Sprintf("wantRule %q, but %s decided", r.WantRule, describeRules(rules)))
@@ -76,12 +94,12 @@ func (r *CaseResult) rules() []string {
 	}
 	for _, answer := range r.Answers {
 		for _, violation := range answer.Verdict.Violations {
-			if outcomeOf(violation.Mode) == r.Got {
+			if outcomeOf(violation.Mode) == r.outcome {
 				add(violation.Rule)
 			}
 		}
 		for _, grant := range answer.Verdict.Grants {
-			if r.Got == Allowed {
+			if r.outcome == Allowed {
 				add(grant.Rule)
 			}
 		}

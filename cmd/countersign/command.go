@@ -13,7 +13,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCommand(), newPolicyCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newPolicyCommand(), newAuditCommand(), newVersionCommand())
 	return root
 }
 

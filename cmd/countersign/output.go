@@ -42,3 +42,11 @@ func printJSON(out io.Writer, value any) error {
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
 }
+
+// completeNothing keeps the shell from offering files for what is a name.
+func completeNothing(command *cobra.Command, flags ...string) {
+	for _, name := range flags {
+		// The names are right: they were registered just before.
+		_ = command.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions)
+	}
+}

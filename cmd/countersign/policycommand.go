@@ -21,6 +21,7 @@ that hold them, in a file, a directory, or "-" for standard input.
 Exit codes: 0 good, 1 something was found, 2 the input could not be used.`,
 	}
 	command.AddCommand(newLintCommand())
+	command.AddCommand(newPolicyTestCommand(), newExplainCommand(), newDiffCommand())
 	return command
 }
 

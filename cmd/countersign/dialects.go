@@ -1,0 +1,69 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/countersign/countersign/api"
+	kesv1 "github.com/countersign/countersign/api/kes/v1"
+)
+
+// dialect is an ExternalSecret API.
+type dialect struct {
+	kind        schema.GroupVersionKind
+	addToScheme func(*runtime.Scheme) error
+	newObject   func() api.Source
+	newList     func() client.ObjectList
+}
+
+// dialects are all of them; a further one is a line here.
+func dialects() []dialect {
+	return []dialect{
+		{
+			kesv1.GroupVersion().WithKind(kesv1.Kind), kesv1.AddToScheme,
+			func() api.Source { return &kesv1.ExternalSecret{} }, func() client.ObjectList { return &kesv1.ExternalSecretList{} },
+		},
+	}
+}
+
+func dialectOf(kind schema.GroupVersionKind) (dialect, bool) {
+	all := dialects()
+	i := slices.IndexFunc(all, func(one dialect) bool { return one.kind == kind })
+	if i < 0 {
+		return dialect{}, false
+	}
+	return all[i], true
+}
+
+// hasKind tells a kind of a dialect in another version or group.
+func hasKind(kind string) bool {
+	return slices.ContainsFunc(dialects(), func(one dialect) bool { return one.kind.Kind == kind })
+}
+
+// apiVersions are those that are known, for messages.
+func apiVersions() string {
+	var all []string
+	for _, one := range dialects() {
+		all = append(all, one.kind.GroupVersion().String())
+	}
+	return strings.Join(all, ", ")
+}
+
+// newScheme knows the types of Kubernetes and of every dialect.
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	for _, one := range dialects() {
+		if err := one.addToScheme(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign/countersign/policy"
+)
+
+func newExplainCommand() *cobra.Command {
+	options := &explainOptions{}
+	command := &cobra.Command{
+		Use:   "explain",
+		Short: "Show, for one request or manifest, which part of which rule matches",
+		Long: `Show, for one request or manifest, every rule of the namespace and which part
+of it matches, and the verdict.
+
+Exit codes: 0 allowed, 1 denied, 2 the input could not be used.`,
+		Example: `  countersign policy explain --policy policy.yaml -n team-a --path secret/data/team-a/db --role reader
+  countersign policy explain --live -f external-secret.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := options.validate(); err != nil {
+				return err
+			}
+			explained, err := options.explain(cmd.Context(), cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			return tellExplained(cmd.OutOrStdout(), options.output.format, explained)
+		},
+	}
+	options.add(command)
+	return command
+}
+
+type explainOptions struct {
+	sceneFlags
+
+	output    outputFlag
+	fromLive  bool
+	namespace string
+	labels    map[string]string
+	filenames []string
+	request   policy.Request
+}
+
+const (
+	flagFilename = "filename"
+	flagPath     = "path"
+)
+
+func (o *explainOptions) add(command *cobra.Command) {
+	o.sceneFlags.add(command)
+	o.output.add(command, outputText, outputJSON)
+	flags := command.Flags()
+	flags.BoolVar(&o.fromLive, flagLive, false, "take policy, settings and the namespace's labels from the cluster")
+	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the request, and of a manifest that names none")
+	flags.StringToStringVar(&o.labels, "namespace-labels", nil, "labels of that namespace, offline")
+	flags.StringArrayVarP(&o.filenames, flagFilename, "f", nil, `file, directory or "-" with ExternalSecrets or AdmissionReviews, and Namespaces for their labels`)
+	flags.StringVar(&o.request.Path, flagPath, "", "full Vault API path")
+	requestFlags := map[string]*string{
+		"role": &o.request.Role, "auth-mount": &o.request.AuthMount, "auth-method": &o.request.AuthMethod,
+		"vault": &o.request.Vault, "vault-namespace": &o.request.VaultNamespace, "service-account": &o.request.ServiceAccount,
+	}
+	for _, name := range slices.Sorted(maps.Keys(requestFlags)) {
+		flags.StringVar(requestFlags[name], name, "", "of the request; left out, the operator's default, if any")
+		command.MarkFlagsMutuallyExclusive(flagFilename, name)
+		completeNothing(command, name)
+	}
+	completeNothing(command, "namespace", "namespace-labels", flagPath)
+	command.MarkFlagsOneRequired(flagPolicy, flagLive)
+	command.MarkFlagsMutuallyExclusive(flagPolicy, flagLive)
+	command.MarkFlagsMutuallyExclusive("namespace-labels", flagLive)
+	command.MarkFlagsOneRequired(flagFilename, flagPath)
+	command.MarkFlagsMutuallyExclusive(flagFilename, flagPath)
+}
+
+func (o *explainOptions) validate() error {
+	if o.request.Path != "" && o.namespace == "" {
+		return errors.New("--namespace: name the namespace of the request")
+	}
+	return o.output.validate()
+}
+
+// explained is an answer with how each rule compares with each read.
+type explained struct {
+	judged
+
+	// rules are by the index of the read.
+	rules [][]policy.Explanation
+}
+
+func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) ([]explained, error) {
+	s, err := o.scene(ctx, stdin)
+	if err != nil {
+		return nil, err
+	}
+	objects, labels, err := o.objects(stdin, s)
+	if err != nil {
+		return nil, err
+	}
+	if s.cluster != nil {
+		if labels, err = s.cluster.labels(ctx, namespacesOf(objects)...); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]explained, len(objects))
+	for i, one := range judgeAll(s.policy, labels, objects) {
+		all[i].judged = one
+		for j := range one.Claim.Reads {
+			all[i].rules = append(all[i].rules, s.policy.Explain(one.Claim, j, policy.NamespaceLabels(one.namespace, labels[one.namespace])))
+		}
+	}
+	return all, nil
+}
+
+func (o *explainOptions) scene(ctx context.Context, stdin io.Reader) (*scene, error) {
+	if o.fromLive {
+		return o.live(ctx)
+	}
+	return o.offline(stdin)
+}
+
+// objects are one without a name for a request.
+func (o *explainOptions) objects(stdin io.Reader, s *scene) ([]object, namespaceLabels, error) {
+	if o.request.Path != "" {
+		asked := policy.Asked{Claim: claimOf(&o.request, o.namespace, s.settings)}
+		return []object{{namespace: o.namespace, Asked: asked}}, namespaceLabels{o.namespace: o.labels}, nil
+	}
+	objects, labels, err := loadObjects(stdin, s.settings, o.namespace, o.filenames...)
+	if err == nil && o.labels != nil {
+		labels[o.namespace] = o.labels
+	}
+	return objects, labels, err
+}
+
+func namespacesOf(objects []object) []string {
+	names := map[string]bool{}
+	for _, o := range objects {
+		names[o.namespace] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}

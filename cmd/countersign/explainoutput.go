@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/countersign/countersign/policy"
+)
+
+func tellExplained(out io.Writer, format string, all []explained) error {
+	tell := tellExplainedAsText
+	if format == outputJSON {
+		tell = tellExplainedAsJSON
+	}
+	if err := tell(out, all); err != nil {
+		return err
+	}
+	for i := range all {
+		if !all[i].Verdict.Allowed() {
+			return errFound
+		}
+	}
+	return nil
+}
+
+func tellExplainedAsText(out io.Writer, all []explained) error {
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(out, "nothing is asked of Vault")
+		return err
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i := range all {
+		all[i].write(table)
+	}
+	return table.Flush()
+}
+
+// write ends each table with a line without tabs: the next one has widths of
+// its own.
+func (e *explained) write(out io.Writer) {
+	if e.name != "" {
+		_, _ = fmt.Fprintf(out, "%s\n", e.String())
+	}
+	for i, rules := range e.rules {
+		read := &e.Claim.Reads[i]
+		_, _ = fmt.Fprintf(out, "%s: %s\n", read.Field, read.Path)
+		if len(rules) == 0 {
+			_, _ = fmt.Fprintf(out, "  no rule selects namespace %s\n", e.namespace)
+			continue
+		}
+		_, _ = fmt.Fprintln(out, "  RULE\tEFFECT\tAPPLIES\tPART\tMATCHES\tWANTS\tHAS")
+		for _, rule := range rules {
+			writeRule(out, &rule)
+		}
+	}
+	_, _ = fmt.Fprintf(out, "verdict: %s (policy %s)\n", e.Verdict.Outcome(), e.Verdict.Revision)
+	for _, line := range e.Lines() {
+		_, _ = fmt.Fprintf(out, "  %s\n", line)
+	}
+}
+
+func writeRule(out io.Writer, rule *policy.Explanation) {
+	head := fmt.Sprintf("%s\t%s\t%s", rule.Rule, effectOf(rule), yes(rule.Matches))
+	for _, part := range rule.Parts {
+		_, _ = fmt.Fprintf(out, "  %s\t%s\t%s\t%s\t%s\n", head, part.Part, yes(part.Matches), part.Wants, part.Has)
+		head = "\t\t"
+	}
+}
+
+func effectOf(rule *policy.Explanation) string {
+	switch {
+	case !rule.Deny:
+		return "allow"
+	case rule.Mode == policy.Enforce:
+		return "deny"
+	}
+	return fmt.Sprintf("deny (%s)", rule.Mode)
+}
+
+func yes(matches bool) string {
+	if matches {
+		return "yes"
+	}
+	return "no"
+}
+
+// explainedView is an explanation as JSON.
+type explainedView struct {
+	judgedView
+
+	Revision string           `json:"revision"`
+	Rules    []readRulesViews `json:"rules"`
+}
+
+// readRulesViews are the rules of the namespace, compared with one read.
+type readRulesViews struct {
+	Field string               `json:"field"`
+	Path  string               `json:"path"`
+	Rules []policy.Explanation `json:"rules"`
+}
+
+func tellExplainedAsJSON(out io.Writer, all []explained) error {
+	views := []explainedView{}
+	for i := range all {
+		view := explainedView{judgedView: all[i].view(), Revision: all[i].Verdict.Revision, Rules: []readRulesViews{}}
+		for j, rules := range all[i].rules {
+			read := &all[i].Claim.Reads[j]
+			view.Rules = append(view.Rules, readRulesViews{read.Field.String(), read.Path, append([]policy.Explanation{}, rules...)})
+		}
+		views = append(views, view)
+	}
+	return printJSON(out, views)
+}
