@@ -2,9 +2,10 @@ package config
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,9 @@ type LivePolicy struct {
 	Namespace string
 	// Settings are the operator's part of each decision.
 	Settings policy.Settings
+	// Store keeps the last good policy across restarts; nil keeps it in memory
+	// only.
+	Store *LastGoodStore
 	// Recorder tells on a ConfigMap why it is not in force.
 	Recorder events.EventRecorder
 	// Metrics tell operators which policy is in force.
@@ -42,7 +46,8 @@ type LivePolicy struct {
 	Changed func()
 
 	current atomic.Pointer[policy.Policy]
-	good    lastGood
+	// good is the current policy or, before the first, the stored one.
+	good atomic.Pointer[lastGood]
 }
 
 // Policy is the one in force; nil before the first has compiled. A nil Policy
@@ -73,6 +78,7 @@ func (l *LivePolicy) Start(ctx context.Context) error {
 	if !toolscache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
 		return nil
 	}
+	l.recall(ctx)
 	l.reload(ctx)
 	l.follow(ctx, touched)
 	return nil
@@ -107,50 +113,62 @@ func signalling(touched chan<- struct{}) toolscache.ResourceEventHandler {
 	}
 }
 
-// reload compiles what stands in the ConfigMaps and swaps the policy whole, or
-// leaves the last good one and says why.
+// recall takes the stored last good policy up, for what does not compile now.
+func (l *LivePolicy) recall(ctx context.Context) {
+	if l.Store == nil {
+		return
+	}
+	good, err := l.Store.load(ctx, l.Settings)
+	l.Metrics.kept(err == nil)
+	if err != nil {
+		log.FromContext(ctx).Error(err, "no last good policy from before the start; policy ConfigMaps have to be valid now")
+		return
+	}
+	l.good.Store(good)
+}
+
+// Preview is what would be in force if these were the policy ConfigMaps.
+func (l *LivePolicy) Preview(configMaps []corev1.ConfigMap) *Preview {
+	good := l.good.Load()
+	if good == nil {
+		good = &lastGood{}
+	}
+	return good.take(configMaps, l.Settings)
+}
+
+// reload takes in what stands in the ConfigMaps, swaps the policy whole, and
+// says what is not in force.
 func (l *LivePolicy) reload(ctx context.Context) {
 	configMaps := &corev1.ConfigMapList{}
 	if err := l.Cache.List(ctx, configMaps, client.InNamespace(l.Namespace)); err != nil {
 		l.fail(ctx, nil, fmt.Errorf("list policy ConfigMaps: %w", err))
 		return
 	}
-	candidate, failed := l.good.merge(configMaps.Items)
-	for i := range configMaps.Items {
-		if err := failed[configMaps.Items[i].Name]; err != nil {
-			l.fail(ctx, &configMaps.Items[i], err)
-		}
+	preview := l.Preview(configMaps.Items)
+	for _, name := range slices.Sorted(maps.Keys(preview.Failed)) {
+		l.fail(ctx, find(configMaps.Items, name), preview.Failed[name])
 	}
-	if len(failed) > 0 && l.Policy() == nil {
-		// A bad ConfigMap may be the one with the deny rules.
+	if preview.Policy() == nil {
 		return
 	}
-	if err := l.swap(ctx, candidate); err != nil {
-		l.fail(ctx, blamed(configMaps.Items, err), err)
-		return
-	}
-	if len(failed) == 0 {
+	l.swap(ctx, preview.good)
+	if len(preview.Failed) == 0 {
 		l.Metrics.succeeded()
 	}
 }
 
-func (l *LivePolicy) swap(ctx context.Context, candidate lastGood) error {
-	if len(candidate) == 0 {
-		return errors.New("no policy ConfigMap is left; write \"allow: []\" to deny everything")
+func (l *LivePolicy) swap(ctx context.Context, good *lastGood) {
+	l.good.Store(good)
+	old := l.current.Swap(good.policy)
+	if old.Revision() == good.policy.Revision() {
+		return
 	}
-	compiled, err := policy.Compile(candidate.union(), l.Settings)
-	if err != nil {
-		return err
+	log.FromContext(ctx).Info("policy in force", "revision", good.policy.Revision(), "configMaps", len(good.entries))
+	l.Metrics.inForce(old.Revision(), good.policy.Revision())
+	if l.Store != nil {
+		l.Store.keep(good)
 	}
-	l.good = candidate
-	old := l.current.Swap(compiled)
-	if old.Revision() == compiled.Revision() {
-		return nil
-	}
-	log.FromContext(ctx).Info("policy in force", "revision", compiled.Revision(), "configMaps", len(candidate))
-	l.Metrics.inForce(old.Revision(), compiled.Revision())
 	l.Changed()
-	return nil
 }
 
 // fail reports what keeps a change out of force.
@@ -162,23 +180,18 @@ func (l *LivePolicy) fail(ctx context.Context, configMap *corev1.ConfigMap, err 
 	}
 }
 
-// blamed is the ConfigMap that an error of the union speaks of.
-func blamed(configMaps []corev1.ConfigMap, err error) *corev1.ConfigMap {
-	var problems policy.Problems
-	if !errors.As(err, &problems) || len(problems) == 0 {
+// find is nil for one that was deleted.
+func find(configMaps []corev1.ConfigMap, name string) *corev1.ConfigMap {
+	at := slices.IndexFunc(configMaps, func(configMap corev1.ConfigMap) bool { return configMap.Name == name })
+	if at < 0 {
 		return nil
 	}
-	for i := range configMaps {
-		if configMaps[i].Name == problems[0].Source {
-			return &configMaps[i]
-		}
-	}
-	return nil
+	return &configMaps[at]
 }
 
 func firstErrors(err error) string {
-	var problems policy.Problems
-	if !errors.As(err, &problems) || len(problems) <= maxEventErrors {
+	problems := problemsOf(err)
+	if len(problems) <= maxEventErrors {
 		return truncate(err.Error())
 	}
 	return truncate(fmt.Sprintf("%s\nand %d more", problems[:maxEventErrors].Error(), len(problems)-maxEventErrors))

@@ -7,6 +7,7 @@ type PolicyMetrics struct {
 	info    *prometheus.GaugeVec
 	success prometheus.Gauge
 	last    prometheus.Gauge
+	stored  prometheus.Gauge
 }
 
 // NewPolicyMetrics registers the metrics.
@@ -21,8 +22,13 @@ func NewPolicyMetrics(registry prometheus.Registerer) *PolicyMetrics {
 		last: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "countersign_policy_last_success_timestamp_seconds", Help: "Unix time of the last reload with all policy ConfigMaps good.",
 		}),
+		stored: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "countersign_policy_last_good_success",
+			Help: "0 if the last good policy could not be read at the start or, by the leader, not be kept for the next one, else 1.",
+		}),
 	}
-	registry.MustRegister(m.info, m.success, m.last)
+	m.stored.Set(1)
+	registry.MustRegister(m.info, m.success, m.last, m.stored)
 	return m
 }
 
@@ -37,3 +43,11 @@ func (m *PolicyMetrics) succeeded() {
 }
 
 func (m *PolicyMetrics) failed() { m.success.Set(0) }
+
+// kept tells whether the last good policy survives restarts.
+func (m *PolicyMetrics) kept(ok bool) {
+	m.stored.Set(0)
+	if ok {
+		m.stored.Set(1)
+	}
+}

@@ -1,8 +1,7 @@
 package webhook
 
 import (
-	"fmt"
-
+	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -13,19 +12,21 @@ import (
 const (
 	StampPath   = "/stamp"
 	EnforcePath = "/enforce"
+	PolicyPath  = "/policy"
 )
 
 // Register serves both webhooks for one dialect. The manager's webhook server
 // must find its certificates by then.
-func Register[T api.Source](mgr ctrl.Manager, object T, stamp *Stamp, enforce *Enforce[T]) error {
-	mgr.GetWebhookServer().Register(StampPath, &admission.Webhook{Handler: stamp, RecoverPanic: new(true)})
-	err := ctrl.NewWebhookManagedBy(mgr, object).
-		WithValidator(enforce).
-		WithValidatorCustomPath(EnforcePath).
-		RecoverPanic(true).
-		Complete()
-	if err != nil {
-		return fmt.Errorf("register webhooks: %w", err)
-	}
-	return nil
+func Register[T api.Source](mgr ctrl.Manager, stamp *Stamp, enforce *Enforce[T]) {
+	server := mgr.GetWebhookServer()
+	server.Register(StampPath, &admission.Webhook{Handler: stamp, RecoverPanic: new(true)})
+	validator := admission.WithValidator(mgr.GetScheme(), enforce)
+	server.Register(EnforcePath, &admission.Webhook{Handler: audited{validator.Handler}, RecoverPanic: new(true)})
+}
+
+// RegisterGuard serves the webhook for policy ConfigMaps. A recovered panic
+// would refuse, although the webhook's failurePolicy is Ignore.
+func RegisterGuard(mgr ctrl.Manager, guard *Guard) {
+	validator := admission.WithValidator[*corev1.ConfigMap](mgr.GetScheme(), guard)
+	mgr.GetWebhookServer().Register(PolicyPath, validator.WithRecoverPanic(false))
 }

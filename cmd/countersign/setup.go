@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
@@ -20,6 +22,7 @@ import (
 	"github.com/countersign/countersign/controller"
 	"github.com/countersign/countersign/controller/vault"
 	"github.com/countersign/countersign/webhook"
+	"github.com/countersign/countersign/webhook/certificates"
 )
 
 // setUp wires policy, webhooks and controller into the manager.
@@ -28,28 +31,36 @@ func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, setting
 	if err != nil {
 		return err
 	}
-	// The webhook of a replica that does not lead needs it too.
-	if _, err := mgr.GetCache().GetInformer(ctx, namespaceMetadata()); err != nil {
-		return fmt.Errorf("watch namespaces: %w", err)
+	// The webhooks of a replica that does not lead need them too.
+	for _, watched := range []client.Object{namespaceMetadata(), &kesv1.ExternalSecret{}} {
+		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
+			return fmt.Errorf("watch %T: %w", watched, err)
+		}
 	}
 	policyChanged := make(chan event.GenericEvent, 1)
-	live := livePolicy(mgr, options, settings, policyChanged)
-	if err := mgr.Add(live); err != nil {
+	live, err := addLivePolicy(mgr, options, settings, policyChanged)
+	if err != nil {
 		return err
 	}
 	judge := &config.Judge{Policy: live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
 	if err := reconciler(mgr, settings, judge, vaults).SetupWithManager(mgr, "externalsecret", policyChanged); err != nil {
 		return fmt.Errorf("controller: %w", err)
 	}
-	served, err := serveWebhooks(mgr, options, func() error { return registerWebhooks(mgr, settings, judge) })
+	certificates.NewExpiry(options.certDir, metrics.Registry)
+	served, err := serveWebhooks(mgr, options, func() error {
+		registerWebhooks(mgr, settings, judge, live)
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
-	return addProbes(mgr, live, served)
+	return addProbes(mgr, options, live, served)
 }
 
-func livePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settings, changed chan<- event.GenericEvent) *config.LivePolicy {
-	return &config.LivePolicy{
+// addLivePolicy has the policy followed, and kept across restarts where there
+// is a ConfigMap for it.
+func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settings, changed chan<- event.GenericEvent) (*config.LivePolicy, error) {
+	live := &config.LivePolicy{
 		Cache: mgr.GetCache(), Namespace: options.namespace, Settings: settings.PolicySettings(),
 		Recorder: mgr.GetEventRecorder("countersign-policy"),
 		Metrics:  config.NewPolicyMetrics(metrics.Registry),
@@ -61,33 +72,48 @@ func livePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settin
 			}
 		},
 	}
+	if options.lastGood != "" {
+		key := client.ObjectKey{Namespace: options.namespace, Name: options.lastGood}
+		live.Store = config.NewLastGoodStore(mgr.GetClient(), mgr.GetAPIReader(), key, live.Metrics)
+		if err := mgr.Add(live.Store); err != nil {
+			return nil, err
+		}
+	}
+	return live, mgr.Add(live)
 }
 
 func reconciler(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge, vaults vault.Vaults) *controller.Reconciler {
 	return &controller.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		New:      func() api.Source { return &kesv1.ExternalSecret{} },
-		NewList:  func() client.ObjectList { return &kesv1.ExternalSecretList{} },
+		NewList:  newList,
 		Defaults: settings.Defaults(), Judge: judge, Vaults: vaults,
 		Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("countersign"),
 	}
 }
 
-func registerWebhooks(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge) error {
+func newList() client.ObjectList { return &kesv1.ExternalSecretList{} }
+
+func registerWebhooks(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge, live *config.LivePolicy) {
 	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *settings.RecordRequester}
 	enforce := &webhook.Enforce[*kesv1.ExternalSecret]{
 		Judge: judge, Defaults: settings.Defaults(), OtherBackends: settings.OtherBackends,
 		Metrics: webhook.NewMetrics(metrics.Registry),
 	}
-	return webhook.Register(mgr, &kesv1.ExternalSecret{}, stamp, enforce)
+	webhook.Register(mgr, stamp, enforce)
+	webhook.RegisterGuard(mgr, &webhook.Guard{
+		Live: live, ConfigMaps: mgr.GetAPIReader(),
+		Impact: &webhook.Impact{Judge: judge, Objects: mgr.GetClient(), NewList: newList, Defaults: settings.Defaults()},
+	})
 }
 
 // addProbes: ready is when an admission can be decided and served.
-func addProbes(mgr ctrl.Manager, live *config.LivePolicy, served <-chan struct{}) error {
+func addProbes(mgr ctrl.Manager, options *serveOptions, live *config.LivePolicy, served <-chan struct{}) error {
+	serving := certificates.Serving(net.JoinHostPort(options.webhookHost, strconv.Itoa(options.webhookPort)), options.certDir)
 	webhooks := func(request *http.Request) error {
 		select {
 		case <-served:
-			return mgr.GetWebhookServer().StartedChecker()(request)
+			return serving(request)
 		default:
 			return errors.New("no serving certificate yet")
 		}

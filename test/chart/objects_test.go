@@ -11,6 +11,8 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/countersign/countersign/policy"
 )
 
 // TestNoCABundle: an upgrade would overwrite what the rotation wrote there.
@@ -36,6 +38,18 @@ func TestCertSecretIsNotHelms(t *testing.T) {
 	}
 }
 
+// TestLastGoodIsNotHelms: helm owns no key of it, and it is no policy itself.
+func TestLastGoodIsNotHelms(t *testing.T) {
+	all := parse(t, mustRender(t, "--values", cases(t)["default"]))
+	kept := named[corev1.ConfigMap](t, all, "ConfigMap", "countersign-last-good")
+	if kept.Data != nil || kept.BinaryData != nil {
+		t.Error("the ConfigMap has data")
+	}
+	if _, ok := kept.Labels[policy.Label]; ok {
+		t.Error("the ConfigMap has the policy label")
+	}
+}
+
 func TestFailurePolicies(t *testing.T) {
 	forEachCase(t, func(t *testing.T, _ string, all objects) {
 		stamp := named[admissionregistrationv1.MutatingWebhookConfiguration](t, all, "MutatingWebhookConfiguration", "countersign")
@@ -50,6 +64,7 @@ func TestFailurePolicies(t *testing.T) {
 		want := map[string]admissionregistrationv1.FailurePolicyType{
 			"stamp.countersign.dev":   admissionregistrationv1.Ignore,
 			"enforce.countersign.dev": admissionregistrationv1.Fail,
+			"policy.countersign.dev":  admissionregistrationv1.Ignore,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)

@@ -22,7 +22,7 @@ func serveFlags() *flag.FlagSet {
 	flags.SetOutput(io.Discard)
 	for _, name := range []string{
 		"config", "namespace", "webhook-host", "cert-mode", "cert-dir", "cert-secret", "service-name", "cert-extra-dns",
-		"webhook-configuration", "metrics-bind-address", "health-probe-bind-address", "log-level",
+		"webhook-configuration", "last-good", "metrics-bind-address", "health-probe-bind-address", "log-level",
 	} {
 		flags.String(name, "", "")
 	}
@@ -48,6 +48,7 @@ func TestArguments(t *testing.T) {
 		for _, kind := range []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"} {
 			named[map[string]any](t, all, kind, value("webhook-configuration"))
 		}
+		named[corev1.ConfigMap](t, all, "ConfigMap", value("last-good"))
 		if value("cert-mode") == "self" {
 			named[corev1.Secret](t, all, "Secret", value("cert-secret"))
 		}

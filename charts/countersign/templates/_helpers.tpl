@@ -51,3 +51,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $suffix := ternary "webhook-cert" "webhook-tls" (eq .Values.certificates.mode "self") -}}
 {{- printf "%s-%s" (include "countersign.fullname" .) $suffix -}}
 {{- end -}}
+
+{{- define "countersign.lastGood" -}}
+{{ include "countersign.fullname" . }}-last-good
+{{- end -}}
