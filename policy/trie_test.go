@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -206,6 +208,10 @@ func choose(n, k int) int {
 // {namespace}, at every depth, with a path that all of them match. A rule that
 // accepts nothing stands on each node, so that each visit is counted.
 func TestWorstCaseVisits(t *testing.T) {
+	page, err := os.ReadFile("../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	bounds := []int{1, 4, 13, 40, 121, 362, 1065, 3054, 8461}
 	for depth, bound := range bounds {
 		var rules []fuzzedRule
@@ -231,6 +237,9 @@ func TestWorstCaseVisits(t *testing.T) {
 		}
 		if visits > len(rules) {
 			t.Errorf("depth %d: %d visits for %d patterns", depth, visits, len(rules))
+		}
+		if row := fmt.Sprintf("| %d | %d |\n", depth+2, bound); depth%2 == 0 && depth > 0 && !strings.Contains(string(page), row) {
+			t.Errorf("docs/policy.md does not have the row %s", row)
 		}
 	}
 }
