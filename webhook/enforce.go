@@ -20,10 +20,9 @@ import (
 // whatever policy says now, since the controller judges them again before any
 // read; a finalizer can always be removed.
 type Enforce[T api.Source] struct {
-	Judge         *config.Judge
-	Defaults      api.Defaults
-	OtherBackends config.OtherBackends
-	Metrics       *Metrics
+	Judge    *config.Judge
+	Settings *config.Settings
+	Metrics  *Metrics
 }
 
 // ValidateCreate judges the whole object.
@@ -33,7 +32,7 @@ func (e *Enforce[T]) ValidateCreate(ctx context.Context, object T) (admission.Wa
 
 // ValidateUpdate judges what is new.
 func (e *Enforce[T]) ValidateUpdate(ctx context.Context, old, object T) (admission.Warnings, error) {
-	return e.validate(ctx, object, old.Claim(e.Defaults))
+	return e.validate(ctx, object, e.Settings.Admission(old))
 }
 
 // ValidateDelete lets everything go.
@@ -44,9 +43,9 @@ func (e *Enforce[T]) validate(ctx context.Context, object T, old *policy.Claim) 
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	claim := object.Claim(e.Defaults)
+	claim := e.Settings.Admission(object)
 	if claim == nil {
-		return nil, e.validateOther(request, old != nil)
+		return nil, nil
 	}
 	verdict, err := e.Judge.EvaluateUpdate(ctx, claim, old)
 	if err != nil {
@@ -71,15 +70,6 @@ func (e *Enforce[T]) answer(ctx context.Context, request admission.Request, verd
 		return warnings, invalid(request, verdict.Denials())
 	}
 	return warnings, nil
-}
-
-// validateOther answers for another backend than Vault.
-func (e *Enforce[T]) validateOther(request admission.Request, wasOurs bool) error {
-	if e.OtherBackends == config.AdmitOthers || (request.OldObject.Raw != nil && !wasOurs) {
-		return nil
-	}
-	at := field.NewPath("spec", "backendType")
-	return invalid(request, field.ErrorList{field.Forbidden(at, "this cluster admits the vault backend only")})
 }
 
 func invalid(request admission.Request, errs field.ErrorList) error {

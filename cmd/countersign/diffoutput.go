@@ -41,16 +41,16 @@ func tellChangesAsText(out io.Writer, found *changes) error {
 
 // changesView is a diff as JSON. Old and New are revisions.
 type changesView struct {
-	Old     string             `json:"old"`
-	New     string             `json:"new"`
+	Old     string         `json:"old"`
+	New     string         `json:"new"`
 	Counts  map[effect]int `json:"counts"`
-	Changes []changeView       `json:"changes"`
+	Changes []changeView   `json:"changes"`
 }
 
 type changeView struct {
 	objectView
 
-	Change effect `json:"change"`
+	Change effect     `json:"change"`
 	Before answerView `json:"before"`
 	After  answerView `json:"after"`
 }

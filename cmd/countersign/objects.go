@@ -21,16 +21,15 @@ type object struct {
 	policy.Asked
 }
 
-// newObject is nil for an object of another backend than Vault: it asks
-// nothing.
+// newObject is nil for an object of another backend than Vault that may pass.
 func newObject(kind schema.GroupVersionKind, source, old api.Source, settings *config.Settings) *object {
-	claim := source.Claim(settings.Defaults())
+	claim := settings.Admission(source)
 	if claim == nil {
 		return nil
 	}
 	o := &object{kind: kind, namespace: source.GetNamespace(), name: cmp.Or(source.GetName(), source.GetGenerateName()), Asked: policy.Asked{Claim: claim}}
 	if old != nil {
-		o.Old = old.Claim(settings.Defaults())
+		o.Old = settings.Admission(old)
 	}
 	return o
 }

@@ -97,7 +97,7 @@ func newList() client.ObjectList { return &kesv1.ExternalSecretList{} }
 func registerWebhooks(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge, live *config.LivePolicy) {
 	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *settings.RecordRequester}
 	enforce := &webhook.Enforce[*kesv1.ExternalSecret]{
-		Judge: judge, Defaults: settings.Defaults(), OtherBackends: settings.OtherBackends,
+		Judge: judge, Settings: settings,
 		Metrics: webhook.NewMetrics(metrics.Registry),
 	}
 	webhook.Register(mgr, stamp, enforce)
