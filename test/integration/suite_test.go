@@ -30,6 +30,8 @@ const (
 	// role is the one of the seed text; a test that counts logins has a role
 	// of its own, named as its namespace.
 	role = "kubernetes-external-secrets"
+	// The namespaces whose default deny is staged.
+	warnNamespace, auditNamespace = "team-warn", "team-audit"
 	// within is how long the product may take for one step.
 	within = 20 * time.Second
 )
@@ -87,6 +89,9 @@ func chartValues(vault string) map[string]any {
 	return map[string]any{
 		"logLevel": "trace",
 		"vault":    map[string]any{"address": vault},
+		"enforcement": map[string]any{
+			"default": "Enforce", "namespaces": map[string]any{warnNamespace: "Warn", auditNamespace: "Audit"},
+		},
 		"policy": map[string]any{
 			"mounts": map[string]any{"kubernetes": map[string]any{"kv": 2}, "legacy": map[string]any{"kv": 1}},
 			"allow": []any{map[string]any{
@@ -141,8 +146,13 @@ type tenant struct {
 // newTenant makes a namespace that the policy allows its own tree.
 func newTenant(t *testing.T) *tenant {
 	t.Helper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "team-"}}
-	if err := shared.env.Client.Create(t.Context(), namespace); err != nil {
+	return tenantOf(t, metav1.ObjectMeta{GenerateName: "team-"})
+}
+
+func tenantOf(t *testing.T, meta metav1.ObjectMeta) *tenant {
+	t.Helper()
+	namespace := &corev1.Namespace{ObjectMeta: meta}
+	if err := shared.env.Client.Create(t.Context(), namespace); err != nil && !apierrors.IsAlreadyExists(err) {
 		t.Fatal(err)
 	}
 	return &tenant{world: shared, t: t, ns: namespace.Name}
@@ -177,7 +187,7 @@ func (n *tenant) do(stdin string, args ...string) string {
 	n.t.Helper()
 	output := n.kubectl(stdin, args...)
 	if output.ExitCode != 0 {
-		n.t.Fatalf("kubectl %s: %s", strings.Join(args, " "), output.Stderr)
+		n.t.Fatalf("kubectl %s: %s%s", strings.Join(args, " "), output.Stdout, output.Stderr)
 	}
 	return output.Stdout + output.Stderr
 }
