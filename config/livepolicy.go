@@ -136,6 +136,11 @@ func (l *LivePolicy) Preview(configMaps []corev1.ConfigMap) *Preview {
 	return good.take(configMaps, l.Settings)
 }
 
+// PreviewChange is what would be in force if these came next.
+func (l *LivePolicy) PreviewChange(before *Preview, configMaps []corev1.ConfigMap) *Preview {
+	return before.good.take(configMaps, l.Settings)
+}
+
 // reload takes in what stands in the ConfigMaps, swaps the policy whole, and
 // says what is not in force.
 func (l *LivePolicy) reload(ctx context.Context) {

@@ -57,16 +57,20 @@ func (g *Guard) validate(ctx context.Context, name string, changed *corev1.Confi
 	standing := &corev1.ConfigMapList{}
 	err := g.ConfigMaps.List(ctx, standing, client.InNamespace(g.Live.Namespace), client.MatchingLabels{policy.Label: "true"})
 	if err != nil {
-		log.FromContext(ctx).Error(err, "policy not checked", "configMap", name)
+		log.FromContext(ctx).Error(err, "policy not checked")
 		return admission.Warnings{"the policy was not checked, its ConfigMaps cannot be listed: " + err.Error()}, nil
 	}
-	before := g.Live.Preview(standing.Items)
-	after := g.Live.Preview(withChange(standing.Items, name, changed))
+	return g.judge(ctx, standing.Items, name, changed)
+}
+
+func (g *Guard) judge(ctx context.Context, standing []corev1.ConfigMap, name string, changed *corev1.ConfigMap) (admission.Warnings, error) {
+	before := g.Live.Preview(standing)
+	after := g.Live.PreviewChange(before, withChange(standing, name, changed))
 	failure := after.Failed[name]
 	var warnings admission.Warnings
 	switch {
 	case changed != nil && failure != nil:
-		log.FromContext(ctx).Info("policy refused", "configMap", name, "problems", failure.Error())
+		log.FromContext(ctx).Info("policy refused", "problems", failure.Error())
 		return nil, apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("ConfigMap").GroupKind(), name, fieldErrors(name, failure))
 	case changed != nil:
 		warnings = lintWarnings(name, after.Documents(), g.Live.Settings)
