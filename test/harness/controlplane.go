@@ -30,9 +30,13 @@ func (e *Env) startControlPlane(ctx context.Context, scheme *runtime.Scheme) err
 	if _, err := e.run(childSpec{name: "etcd", path: e.binaries.etcd, args: etcdArgs(e.folder, etcdPort)}); err != nil {
 		return err
 	}
+	auditArgs, err := e.apiAuditArgs()
+	if err != nil {
+		return err
+	}
 	// It retries until etcd answers.
 	apiserver, err := e.run(childSpec{
-		name: "kube-apiserver", path: e.binaries.apiserver, args: apiserverArgs(files, etcdPort, apiserverPort),
+		name: "kube-apiserver", path: e.binaries.apiserver, args: append(apiserverArgs(files, etcdPort, apiserverPort), auditArgs...),
 	})
 	if err != nil {
 		return err
