@@ -112,12 +112,20 @@ func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) ([]explai
 	}
 	all := make([]explained, len(objects))
 	for i, one := range judgeAll(s.policy, labels, objects) {
-		all[i].judged = one
-		for j := range one.Claim.Reads {
-			all[i].rules = append(all[i].rules, s.policy.Explain(one.Claim, j, policy.NamespaceLabels(one.namespace, labels[one.namespace])))
-		}
+		all[i] = explained{one, explainReads(s.policy, one.Claim, policy.NamespaceLabels(one.namespace, labels[one.namespace]))}
 	}
 	return all, nil
+}
+
+func explainReads(p *policy.Policy, claim *policy.Claim, labels map[string]string) [][]policy.Explanation {
+	rules := make([][]policy.Explanation, len(claim.Reads))
+	for i, read := range claim.Reads {
+		// Other paths match no rule, whatever they look like.
+		if policy.PathProblem(read.Path) == "" {
+			rules[i] = p.Explain(claim, i, labels)
+		}
+	}
+	return rules
 }
 
 func (o *explainOptions) scene(ctx context.Context, stdin io.Reader) (*scene, error) {

@@ -46,7 +46,7 @@ func (e *explained) write(out io.Writer) {
 		read := &e.Claim.Reads[i]
 		_, _ = fmt.Fprintf(out, "%s: %s\n", read.Field, read.Path)
 		if len(rules) == 0 {
-			_, _ = fmt.Fprintf(out, "  no rule selects namespace %s\n", e.namespace)
+			_, _ = fmt.Fprintf(out, "  %s\n", e.withoutRules(read.Path))
 			continue
 		}
 		_, _ = fmt.Fprintln(out, "  RULE\tEFFECT\tAPPLIES\tPART\tMATCHES\tWANTS\tHAS")
@@ -55,9 +55,19 @@ func (e *explained) write(out io.Writer) {
 		}
 	}
 	_, _ = fmt.Fprintf(out, "verdict: %s (policy %s)\n", e.Verdict.Outcome(), e.Verdict.Revision)
+	if e.Old != nil {
+		_, _ = fmt.Fprintln(out, "  an update: what the object asked before passes")
+	}
 	for _, line := range e.Lines() {
 		_, _ = fmt.Fprintf(out, "  %s\n", line)
 	}
+}
+
+func (e *explained) withoutRules(path string) string {
+	if policy.PathProblem(path) != "" {
+		return "no rule is asked for a path that is refused as it is written"
+	}
+	return "no rule selects namespace " + e.namespace
 }
 
 func writeRule(out io.Writer, rule *policy.Explanation) {

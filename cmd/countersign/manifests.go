@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -22,24 +21,10 @@ const (
 	suffixList          = "List"
 )
 
-// kindOf is empty for what is no object. An error is one of syntax.
-func kindOf(part files.Part) (string, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(part.Text, &root); err != nil {
-		return "", err
-	}
-	var header struct {
-		Kind string `yaml:"kind"`
-	}
-	// What does not decode is of another kind.
-	_ = root.Decode(&header)
-	return header.Kind, nil
-}
-
 // part takes in one YAML document. Only those that matter are decoded strictly;
 // one that is not YAML does, since nobody can say.
 func (m *manifests) part(part files.Part) error {
-	if kind, err := kindOf(part); err == nil && !matters(kind) {
+	if kind, err := part.Kind(); err == nil && !matters(kind) {
 		return nil
 	}
 	node, err := policy.ReadNode(policy.Origin{File: part.File, Line: part.Line}, part.Text)

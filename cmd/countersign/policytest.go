@@ -88,7 +88,7 @@ func loadSuites(stdin io.Reader, paths []string) ([]suiteFile, error) {
 
 // isSuite is true for what is not YAML, too: ParseSuite says why.
 func isSuite(part files.Part) bool {
-	kind, err := kindOf(part)
+	kind, err := part.Kind()
 	return kind == policy.SuiteKind || err != nil
 }
 

@@ -51,9 +51,13 @@ func TestLoad(t *testing.T) {
 		"mistake in a ConfigMap": {map[string]string{"p.yaml": configMap("a.yaml", good, "b.yaml", bad)}, "", []string{"p.yaml"}, []string{"team[a.yaml]"}, `p.yaml:15:5: unknown field "denies"`},
 		"mistake in a quoted block": {map[string]string{"p.yaml": "kind: ConfigMap\nmetadata: {name: team}\ndata:\n  a.yaml: \"kind: AccessPolicy\\napiVersion: v2\\n\"\n"}, "", []string{"p.yaml"}, nil,
 			`p.yaml:4:3: want apiVersion: countersign.dev/v1alpha1 and kind: AccessPolicy, got "v2" and "AccessPolicy"`},
-		"not YAML":           {map[string]string{"p.yaml": "a: [\n"}, "", []string{"p.yaml"}, nil, "p.yaml:1:1: did not find expected node content"},
-		"mistakes of two":    {map[string]string{"a.yaml": bad, "b.yaml": bad}, "", []string{"a.yaml", "b.yaml"}, nil, "a.yaml:4:1: unknown field \"denies\"\nb.yaml:4:1: unknown field \"denies\""},
-		"good beside broken": {map[string]string{"a.yaml": good, "b.yaml": bad}, "", []string{"a.yaml", "b.yaml"}, []string{"a[]"}, `b.yaml:4:1: unknown field "denies"`},
+		"duplicate key":              {map[string]string{"d/a.yaml": good + "allow: []\n"}, "", []string{"d"}, nil, `d/a.yaml:4:1: key "allow" is there already`},
+		"duplicate key unlabelled":   {map[string]string{"p.yaml": "kind: ConfigMap\ndata:\n  a.yaml: |\n    kind: AccessPolicy\n    apiVersion: countersign.dev/v1alpha1\n    allow: []\n    allow: []\n"}, "", []string{"p.yaml"}, nil, `p.yaml:7:5: key "allow" is there already`},
+		"duplicate key of ConfigMap": {map[string]string{"d/p.yaml": configMap("a.yaml", good, "a.yaml", good)}, "", []string{"d"}, []string{"team[a.yaml]", "team[a.yaml]"}, `d/p.yaml:11:3: key "a.yaml" is there already`},
+		"duplicate key of a list":    {map[string]string{"d/p.yaml": "kind: List\nitems: []\nitems: []\n"}, "", []string{"d"}, nil, `d/p.yaml:3:1: key "items" is there already`},
+		"not YAML":                   {map[string]string{"p.yaml": "a: [\n"}, "", []string{"p.yaml"}, nil, "p.yaml:1:1: did not find expected node content"},
+		"mistakes of two":            {map[string]string{"a.yaml": bad, "b.yaml": bad}, "", []string{"a.yaml", "b.yaml"}, nil, "a.yaml:4:1: unknown field \"denies\"\nb.yaml:4:1: unknown field \"denies\""},
+		"good beside broken":         {map[string]string{"a.yaml": good, "b.yaml": bad}, "", []string{"a.yaml", "b.yaml"}, []string{"a[]"}, `b.yaml:4:1: unknown field "denies"`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -8,9 +9,8 @@ import (
 	"github.com/countersign/countersign/policy"
 )
 
-// manifest is what tells the kinds of a file apart.
+// manifest is what matters of a ConfigMap or a list.
 type manifest struct {
-	Kind     string `yaml:"kind"`
 	Metadata struct {
 		Name   string            `yaml:"name"`
 		Labels map[string]string `yaml:"labels"`
@@ -33,18 +33,28 @@ func (l *loader) part(p Part) {
 }
 
 func (l *loader) node(p Part, node *yaml.Node) {
-	var m manifest
-	// What does not decode is of another kind.
-	_ = node.Decode(&m)
-	switch m.Kind {
+	switch kind := kindOf(node); kind {
 	case policy.Kind:
 		l.add(policy.ParseAt(policy.Origin{File: p.File, Line: p.Line}, sourceOf(p.File), "", p.Text))
-	case "ConfigMap":
-		l.configMap(p, &m)
-	case "List", "ConfigMapList":
+	case "ConfigMap", "List", "ConfigMapList":
+		var m manifest
+		if err := node.Decode(&m); err != nil {
+			l.undecodable(p)
+			return
+		}
+		if kind == "ConfigMap" {
+			l.configMap(p, &m)
+		}
 		for i := range m.Items {
 			l.node(p, &m.Items[i])
 		}
+	}
+}
+
+// undecodable tells why, such as a key that is there twice.
+func (l *loader) undecodable(p Part) {
+	if _, err := policy.ReadNode(policy.Origin{File: p.File, Line: p.Line}, p.Text); err != nil {
+		l.add(nil, err)
 	}
 }
 
@@ -53,18 +63,23 @@ func (l *loader) node(p Part, node *yaml.Node) {
 // right kind.
 func (l *loader) configMap(p Part, m *manifest) {
 	_, labelled := m.Metadata.Labels[policy.Label]
+	seen := map[string]bool{}
 	for i := 0; i+1 < len(m.Data.Content); i += 2 {
 		key, value := m.Data.Content[i], m.Data.Content[i+1]
 		if !strings.HasSuffix(key.Value, ".yaml") || !labelled && !holdsPolicy(value.Value) {
 			continue
 		}
+		if seen[key.Value] {
+			l.problems = append(l.problems, policy.Problem{File: p.File, Line: p.Line + key.Line, Column: key.Column, Message: fmt.Sprintf("key %q is there already", key.Value)})
+		}
+		seen[key.Value] = true
 		l.add(policy.ParseAt(originOf(p, key, value), m.Metadata.Name, key.Value, []byte(value.Value)))
 	}
 }
 
 func holdsPolicy(text string) bool {
-	var m manifest
-	return yaml.Unmarshal([]byte(text), &m) == nil && m.Kind == policy.Kind
+	kind, err := Part{Text: []byte(text)}.Kind()
+	return err == nil && kind == policy.Kind
 }
 
 // originOf is exact for a literal block ("|"), the usual way to write a

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Stdin is the path that stands for standard input.
@@ -69,4 +71,25 @@ func split(path string, data []byte) []Part {
 		last.Text = append(last.Text, text...)
 	}
 	return parts
+}
+
+// Kind is the kind of a part's object, and empty for what is none. An error is
+// one of syntax.
+func (p Part) Kind() (string, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(p.Text, &root); err != nil || len(root.Content) == 0 {
+		return "", err
+	}
+	return kindOf(root.Content[0]), nil
+}
+
+// kindOf does not decode: that would fail where any key is there twice, and
+// pass the object over.
+func kindOf(node *yaml.Node) string {
+	for i := 0; node.Kind == yaml.MappingNode && i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == "kind" {
+			return node.Content[i+1].Value
+		}
+	}
+	return ""
 }
