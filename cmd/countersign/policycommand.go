@@ -12,16 +12,17 @@ import (
 func newPolicyCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "policy",
-		Short: "Write, test and review policy, offline",
-		Long: `Write, test and review policy, offline.
+		Short: "Write, test and review policy",
+		Long: `Write, test and review policy.
 
 Policy is read from files: raw AccessPolicy documents or ConfigMap manifests
-that hold them, in a file, a directory, or "-" for standard input.
+that hold them, in a file, a directory, or "-" for standard input. No cluster is
+asked, except with --live.
 
 Exit codes: 0 good, 1 something was found, 2 the input could not be used.`,
 	}
 	command.AddCommand(newLintCommand())
-	command.AddCommand(newPolicyTestCommand(), newExplainCommand(), newDiffCommand())
+	command.AddCommand(newPolicyTestCommand(), newExplainCommand(), newDiffCommand(), newVaultCommand())
 	return command
 }
 

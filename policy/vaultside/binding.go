@@ -18,10 +18,10 @@ func (c *collection) bind(login policy.Login, u *use) (names, namespaces []strin
 	names, namespaces = slices.Sorted(maps.Keys(nameSet)), slices.Sorted(maps.Keys(namespaceSet))
 	switch {
 	case len(u.accounts) < len(names)*len(namespaces):
-		c.notef("role %q of auth/%s: Vault lets each of its ServiceAccounts log in from each of its namespaces, which is more than the rules say; "+
+		c.notef("role %q of auth mount %q: Vault lets each of its ServiceAccounts log in from each of its namespaces, which is more than the rules say; "+
 			"give each identity a role of its own", login.Role, login.AuthMount)
 	case c.isShared(u):
-		c.notef("role %q of auth/%s: a ServiceAccount of one tenant that logs in itself reads the paths of all that share the role; "+
+		c.notef("role %q of auth mount %q: a ServiceAccount of one tenant that logs in itself reads the paths of all that share the role; "+
 			"write {namespace} into the role", login.Role, login.AuthMount)
 	}
 	return names, namespaces

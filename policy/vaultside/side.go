@@ -64,7 +64,7 @@ func Build(p *policy.Policy, namespaces []Namespace, options Options) (*Side, er
 	for _, login := range slices.SortedFunc(maps.Keys(c.uses), compareLogins) {
 		role, err := c.role(login)
 		if err != nil {
-			return nil, fmt.Errorf("role %q of auth/%s: %w", login.Role, login.AuthMount, err)
+			return nil, fmt.Errorf("role %q of auth mount %q: %w", login.Role, login.AuthMount, err)
 		}
 		side.Roles = append(side.Roles, role)
 	}
