@@ -60,7 +60,7 @@ func (e *Enforce[T]) answer(ctx context.Context, request admission.Request, verd
 	e.Metrics.observe(request.Namespace, string(outcome))
 	record(ctx, verdict)
 	if outcome != policy.Allowed {
-		log.FromContext(ctx).Info(string(outcome), "revision", verdict.Revision, "violations", verdict.Messages())
+		log.FromContext(ctx).Info(string(outcome), "revision", verdict.Revision, "violations", told(verdict))
 	}
 	warnings := admission.Warnings{}
 	for _, warning := range verdict.Warnings() {
@@ -70,6 +70,15 @@ func (e *Enforce[T]) answer(ctx context.Context, request admission.Request, verd
 		return warnings, invalid(request, verdict.Denials())
 	}
 	return warnings, nil
+}
+
+// told are the first violations for the log, and how many there are more.
+func told(verdict *policy.Verdict) []string {
+	messages := verdict.Messages()
+	if more := len(messages) - maxProblems; more > 0 {
+		return append(messages[:maxProblems], fmt.Sprintf("and %d more violations", more))
+	}
+	return messages
 }
 
 func invalid(request admission.Request, errs field.ErrorList) error {
