@@ -134,6 +134,7 @@ func TestVaultInputThatCannotBeUsed(t *testing.T) {
 		"no namespace in it":    {[]string{"--policy", "p.yaml", "--namespaces-file", "p.yaml"}, "p.yaml: no Namespace in it"},
 		"names and a file":      {[]string{"--policy", "p.yaml", "-n", "a", "--namespaces-file", "n.yaml"}, "if any flags in the group [namespace namespaces-file live] are set none of the others can be; [namespace namespaces-file] were all set"},
 		"names and a cluster":   {[]string{"--policy", "p.yaml", "-n", "a", "--kubeconfig", "k"}, "if any flags in the group [namespace kubeconfig] are set none of the others can be; [kubeconfig namespace] were all set"},
+		"a pattern of names":    {[]string{"--policy", "p.yaml", "-n", "team-*"}, `namespace "team-*": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')`},
 		"no such Vault":         {[]string{"--policy", "p.yaml", "--vault", "eu"}, `--vault "eu": the settings have no such Vault; give those that have it with --settings`},
 		"no life":               {[]string{"--policy", "p.yaml", "--token-ttl", "0s"}, "--token-ttl: give a second or more"},
 		"another output":        {[]string{"--policy", "p.yaml", "-o", "json"}, `--output "json": want hcl, commands, terraform`},

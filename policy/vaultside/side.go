@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	"github.com/countersign/countersign/policy"
 )
 
@@ -57,6 +59,10 @@ type Role struct {
 func Build(p *policy.Policy, namespaces []Namespace, options Options) (*Side, error) {
 	c := &collection{options: options, uses: map[policy.Login]*use{}, selected: map[string]bool{}}
 	for _, namespace := range namespaces {
+		// Its name becomes part of paths, where "+" would grant the others'.
+		if problems := validation.IsDNS1123Label(namespace.Name); len(problems) > 0 {
+			return nil, fmt.Errorf("namespace %q: %s", namespace.Name, problems[0])
+		}
 		c.add(p, namespace)
 	}
 	c.noteIdle(p.Rules())
