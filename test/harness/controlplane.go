@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,6 +42,7 @@ func (e *Env) startControlPlane(ctx context.Context, scheme *runtime.Scheme) err
 	if err != nil {
 		return err
 	}
+	e.apiserver = apiserver
 	if err := apiserver.await(ctx, apiserverReady(e.Config)); err != nil {
 		return err
 	}
@@ -62,6 +64,13 @@ func (e *Env) startControllers(ctx context.Context) error {
 		return e.Client.Get(ctx, key, &corev1.ServiceAccount{})
 	})
 }
+
+// PauseAPIServer has the apiserver hang, with its connections open, until it is
+// resumed.
+func (e *Env) PauseAPIServer() error { return e.apiserver.process.Signal(syscall.SIGSTOP) }
+
+// ResumeAPIServer ends a pause.
+func (e *Env) ResumeAPIServer() error { return e.apiserver.process.Signal(syscall.SIGCONT) }
 
 func etcdArgs(folder *folder, port int) []string {
 	address := "http://" + loopback(port)
@@ -97,7 +106,8 @@ func apiserverArgs(files credentials, etcdPort, port int) []string {
 func controllerArgs(kubeconfig string) []string {
 	return []string{
 		"--kubeconfig=" + kubeconfig,
-		"--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller",
+		// Jobs end and go, though no pod of theirs ever runs.
+		"--controllers=garbage-collector-controller,namespace-controller,serviceaccount-controller,job-controller,ttl-after-finished-controller",
 		"--leader-elect=false",
 		"--secure-port=0",
 		"--kube-api-qps=500",

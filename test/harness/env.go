@@ -33,10 +33,11 @@ type Env struct {
 	Client client.WithWatch
 	Vault  *Vault
 
-	binaries binaries
-	folder   *folder
-	ports    *ports
-	stop     func() error
+	apiserver *child
+	binaries  binaries
+	folder    *folder
+	ports     *ports
+	stop      func() error
 
 	mutex    sync.Mutex
 	children []*child
