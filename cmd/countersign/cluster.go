@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -95,7 +95,7 @@ func (c *cluster) documents(ctx context.Context) ([]*policy.Document, error) {
 	return documents, problems.Err()
 }
 
-// settings are those of the release.
+// settings are those of the release: it has the one ConfigMap with such a key.
 func (c *cluster) settings(ctx context.Context) (*config.Settings, error) {
 	const key = "settings.yaml"
 	const hint = "give the settings with --" + flagSettings
@@ -103,19 +103,17 @@ func (c *cluster) settings(ctx context.Context) (*config.Settings, error) {
 	if err := c.client.List(ctx, list, client.InNamespace(c.releaseNamespace)); err != nil {
 		return nil, fmt.Errorf("settings: %w; %s", err, hint)
 	}
-	var names []string
-	var text string
-	for i := range list.Items {
-		if found, ok := list.Items[i].Data[key]; ok {
-			names, text = append(names, list.Items[i].Name), found
-		}
+	found := slices.DeleteFunc(list.Items, func(one corev1.ConfigMap) bool { return one.Data[key] == "" })
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("no ConfigMap in namespace %s has a %s; %s", c.releaseNamespace, key, hint)
+	case 1:
+	default:
+		return nil, fmt.Errorf("ConfigMaps %s and %s in namespace %s both have a %s; %s", found[0].Name, found[1].Name, c.releaseNamespace, key, hint)
 	}
-	if len(names) != 1 {
-		return nil, fmt.Errorf("%d ConfigMaps in namespace %s have a %s (%s), want one; %s", len(names), c.releaseNamespace, key, strings.Join(names, ", "), hint)
-	}
-	settings, err := config.ParseSettings([]byte(text))
+	settings, err := config.ParseSettings([]byte(found[0].Data[key]))
 	if err != nil {
-		return nil, fmt.Errorf("settings of ConfigMap %s: %w", names[0], err)
+		return nil, fmt.Errorf("settings of ConfigMap %s: %w", found[0].Name, err)
 	}
 	return settings, nil
 }

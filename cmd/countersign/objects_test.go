@@ -31,17 +31,18 @@ func inline(path string) string {
 func describe(objects []object) []string {
 	var all []string
 	for _, o := range objects {
-		text := o.String()
+		var text strings.Builder
+		text.WriteString(o.String())
 		for _, claim := range []*policy.Claim{o.Claim, o.Old} {
 			if claim == nil {
 				continue
 			}
-			text += " " + claim.Namespace + ":"
+			fmt.Fprintf(&text, " %s:", claim.Namespace)
 			for _, read := range claim.Reads {
-				text += " " + read.Path
+				fmt.Fprintf(&text, " %s", read.Path)
 			}
 		}
-		all = append(all, text)
+		all = append(all, text.String())
 	}
 	return all
 }
