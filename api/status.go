@@ -37,6 +37,9 @@ type SyncStatus struct {
 	// +optional
 	// +listType=atomic
 	Reads []ReadState `json:"reads,omitempty"`
+	// Lease is set while the values are lent: Vault takes them back.
+	// +optional
+	Lease *Lease `json:"lease,omitempty"`
 	// Retry is set while the last attempt has failed.
 	// +optional
 	Retry *Retry `json:"retry,omitempty"`
@@ -62,13 +65,22 @@ type ReadState struct {
 	Version int64 `json:"version,omitempty"`
 }
 
+// Lease is how long values live that Vault has made for this object alone.
+type Lease struct {
+	// Ends is when they end.
+	Ends metav1.Time `json:"ends"`
+	// RenewAt is when others are read in their place.
+	RenewAt metav1.Time `json:"renewAt"`
+}
+
 // Retry is the failed attempt and when the next one is due.
 type Retry struct {
 	// Reason is the class of the failure, as in the Ready condition.
 	Reason string `json:"reason"`
-	// Attempts counts the failures in a row.
+	// Attempts counts the failures in a row. While Vault is away only the first
+	// is counted.
 	Attempts int32 `json:"attempts"`
-	// Next is the time of the next attempt.
+	// Next is the time from which on it is attempted again.
 	Next metav1.Time `json:"next"`
 	// Version is what was attempted; a newer one is tried at once.
 	Version Version `json:"version"`

@@ -1,20 +1,79 @@
 package controller
 
 import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/controller/vault"
 )
 
-// isDue reports whether Vault has to be visited now: something else is asked
-// than what was synced last, or the Secret is not as it was left. After a
-// failure it waits for the time of the next attempt, unless the object or the
-// policy has changed since.
-func (r *Reconciler) isDue(source api.Source, secret *standing, revision string) bool {
+// due says whether Vault has to be visited now, or how long it is until then;
+// neither where nothing is to be done.
+type due struct {
+	now   bool
+	after time.Duration
+}
+
+// isDue: something else is asked than what was synced last, the Secret is not as
+// it was left, or what it holds ends soon. After a failure it waits for the time
+// of the next attempt, unless the object or the policy has changed since.
+func (r *Reconciler) isDue(source api.Source, secret *standing, revision string) due {
 	status, want := source.SyncStatus(), api.VersionOf(source)
 	if retry := status.Retry; retry != nil && retry.Version == want && retry.PolicyRevision == revision {
-		return !r.Clock.Now().Before(retry.Next.Time)
+		return r.at(retry.Next.Time)
 	}
 	if predecessor := source.SyncedByPredecessor(); predecessor != nil && *predecessor == want {
-		return secret.isGone()
+		return due{now: secret.isGone()}
 	}
-	return status.Synced() != want || secret.isGone() || secret.isTampered(status.Secret)
+	switch {
+	case status.Synced() != want:
+		return due{now: true}
+	case secret.isGone() || secret.isTampered(status.Secret):
+		return due{now: true, after: r.restoreWait(source)}.orLater()
+	case status.Lease != nil:
+		return r.at(status.Lease.RenewAt.Time)
+	}
+	return due{}
 }
+
+func (r *Reconciler) at(next time.Time) due {
+	wait := next.Sub(r.Clock.Now())
+	return due{now: wait <= 0, after: max(wait, 0)}
+}
+
+// orLater puts what has to wait off.
+func (d due) orLater() due {
+	d.now = d.after <= 0
+	return d
+}
+
+// restoreWait is how long a Secret that was changed or deleted has to wait:
+// nothing the first time, and longer each time that it happens again soon.
+func (r *Reconciler) restoreWait(source api.Source) time.Duration {
+	key, now := keyOf(source).String(), r.Clock.Now()
+	if r.Restores.IsInBackOffSinceUpdate(key, now) {
+		return r.Restores.Get(key)
+	}
+	return 0
+}
+
+// leaseOf is when what was read ends, and when it is read again: after two
+// thirds of its life, as Vault's own agents do.
+func leaseOf(answers map[api.Address]*vault.Answer, now time.Time) *api.Lease {
+	var first time.Time
+	for _, answer := range answers {
+		if ends := answer.LeaseEnds; !ends.IsZero() && (first.IsZero() || ends.Before(first)) {
+			first = ends
+		}
+	}
+	if first.IsZero() {
+		return nil
+	}
+	life := max(first.Sub(now), 0)
+	return &api.Lease{Ends: metav1.NewTime(first), RenewAt: metav1.NewTime(now.Add(max(life*2/3, shortestLease)))}
+}
+
+// shortestLease bounds how often a lease that hardly lives is renewed.
+const shortestLease = 5 * time.Second

@@ -4,11 +4,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/countersign/countersign/api"
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
+	"github.com/countersign/countersign/controller/vault"
 )
 
 var (
@@ -85,9 +87,9 @@ func TestIsDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source, secret := synced()
 			tc.change(source, secret)
-			r := &Reconciler{Clock: testclock.NewFakePassiveClock(testNow)}
-			if got := r.isDue(source, secret, "rev"); got != tc.want {
-				t.Errorf("due: %v, want %v", got, tc.want)
+			r := &Reconciler{Clock: testclock.NewFakePassiveClock(testNow), Restores: NewRestores(testclock.NewFakeClock(testNow))}
+			if got := r.isDue(source, secret, "rev"); got.now != tc.want {
+				t.Errorf("due: %v, want %v", got.now, tc.want)
 			}
 		})
 	}
@@ -144,26 +146,91 @@ func TestNotOwned(t *testing.T) {
 	}
 }
 
-func TestBackoff(t *testing.T) {
+func TestRetryDelay(t *testing.T) {
 	tests := map[string]struct {
-		reason   string
 		attempts int32
 		most     time.Duration
 	}{
-		"absent Vault, first": {"VaultUnavailable", 1, time.Second},
-		"absent Vault, third": {"VaultUnavailable", 3, 4 * time.Second},
-		"absent Vault, later": {"VaultUnavailable", 1000, 15 * time.Second},
-		"forbidden, first":    {"VaultForbidden", 1, 5 * time.Second},
-		"forbidden, for ever": {"VaultForbidden", 1 << 30, time.Hour},
+		"first":    {1, 5 * time.Second},
+		"third":    {3, 20 * time.Second},
+		"for ever": {1 << 30, time.Hour},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			for range 100 {
-				got := backoffOf(tc.reason).delay(tc.attempts)
+				if got := retryDelay(tc.attempts); got > tc.most || got < tc.most*4/5-1 {
+					t.Fatalf("%v, want %v less at most a fifth", got, tc.most)
+				}
+			}
+		})
+	}
+}
+
+// While Vault is away an object looks less and less often by itself.
+func TestRetryWait(t *testing.T) {
+	tests := map[string]struct {
+		since time.Duration
+		most  time.Duration
+	}{
+		"still to come":   {-10 * time.Second, 10 * time.Second},
+		"just now":        {0, time.Second},
+		"for ten seconds": {10 * time.Second, 10 * time.Second},
+		"for a day":       {24 * time.Hour, time.Minute},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			for range 100 {
+				got := retryWait(&api.Retry{Next: metav1.NewTime(testNow.Add(-tc.since))}, testNow)
 				if got > tc.most || got < tc.most*4/5-1 {
 					t.Fatalf("%v, want %v less at most a fifth", got, tc.most)
 				}
 			}
 		})
+	}
+}
+
+// A Secret that somebody changes again and again is restored less and less
+// often.
+func TestRestoresBackOff(t *testing.T) {
+	clock := testclock.NewFakeClock(testNow)
+	r := &Reconciler{Clock: clock, Restores: NewRestores(clock)}
+	source, secret := synced()
+	secret.meta = nil
+	for i, want := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second} {
+		got := r.isDue(source, secret, "rev")
+		if got.after != want || got.now != (want == 0) {
+			t.Errorf("restore %d: %+v, want after %v", i, got, want)
+		}
+		clock.Step(want)
+		r.Restores.Next(keyOf(source).String(), clock.Now())
+	}
+}
+
+// What is lent is read again after two thirds of its life, and is due then.
+func TestLease(t *testing.T) {
+	clock := testclock.NewFakePassiveClock(testNow)
+	r := &Reconciler{Clock: clock, Restores: NewRestores(testclock.NewFakeClock(testNow))}
+	answers := map[api.Address]*vault.Answer{
+		{Path: "secret/data/x"}:     {},
+		{Path: "database/creds/a"}:  {LeaseEnds: testNow.Add(3 * time.Hour)},
+		{Path: "database/creds/b"}:  {LeaseEnds: testNow.Add(time.Hour)},
+		{Path: "database/creds/bb"}: {LeaseEnds: testNow.Add(2 * time.Hour)},
+	}
+	lease := leaseOf(answers, testNow)
+	want := &api.Lease{Ends: metav1.NewTime(testNow.Add(time.Hour)), RenewAt: metav1.NewTime(testNow.Add(40 * time.Minute))}
+	if diff := cmp.Diff(want, lease); diff != "" {
+		t.Error(diff)
+	}
+	if lease := leaseOf(map[api.Address]*vault.Answer{{Path: "x"}: {}}, testNow); lease != nil {
+		t.Errorf("a lease of KV: %+v", lease)
+	}
+	source, secret := synced()
+	source.Status.Lease = lease
+	if got := r.isDue(source, secret, "rev"); got != (due{after: 40 * time.Minute}) {
+		t.Errorf("at first %+v", got)
+	}
+	clock.SetTime(testNow.Add(40 * time.Minute))
+	if got := r.isDue(source, secret, "rev"); !got.now {
+		t.Errorf("at two thirds %+v", got)
 	}
 }

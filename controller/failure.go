@@ -70,7 +70,7 @@ func outcomeOf(err error) (*outcome, error) {
 	var denial *deniedError
 	switch {
 	case errors.Is(err, errSuperseded):
-		return nil, nil
+		return &outcome{idle: true}, nil
 	case errors.As(err, &denial):
 		return &outcome{failure: denied(denial.verdict)}, nil
 	case errors.As(err, &vaultErr):

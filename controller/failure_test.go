@@ -48,7 +48,7 @@ func TestOutcomeOfWriteHoldsNoValue(t *testing.T) {
 }
 
 func TestOutcomeOf(t *testing.T) {
-	if outcome, err := outcomeOf(&readError{err: errSuperseded}); outcome != nil || err != nil {
+	if outcome, err := outcomeOf(&readError{err: errSuperseded}); err != nil || !outcome.idle {
 		t.Errorf("superseded: %v, %v", outcome, err)
 	}
 	outcome, err := outcomeOf(&readError{err: &vault.Error{Reason: vault.ReasonForbidden, Path: "a/b", Message: "no"}})

@@ -2,8 +2,10 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -36,7 +38,19 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// Recorder tells users what became of their object.
 	Recorder events.EventRecorder
+	// Restores remembers how often each Secret was restored of late.
+	Restores *flowcontrol.Backoff
 }
+
+// NewRestores is the backoff of restoring one Secret again and again.
+func NewRestores(c clock.Clock) *flowcontrol.Backoff {
+	return flowcontrol.NewFakeBackOff(firstRestore, lastRestore, c)
+}
+
+const (
+	firstRestore = time.Second
+	lastRestore  = 10 * time.Minute
+)
 
 // Reconcile brings one object's Secret up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
@@ -59,7 +73,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	r.record(source, outcome)
 	r.announce(source, before)
-	return r.nextAttempt(source), r.patchStatus(ctx, source, before)
+	return r.nextAttempt(source, outcome), r.patchStatus(ctx, source, before)
 }
 
 // isPaused reports an object that is on its way out or suspended by its user.

@@ -11,29 +11,31 @@ import (
 	"github.com/countersign/countersign/controller/vault"
 )
 
-// backoff grows from first to most.
-type backoff struct{ first, most time.Duration }
+const (
+	// What a person has to mend is tried seldom, in the end once an hour.
+	firstRetry = 5 * time.Second
+	lastRetry  = time.Hour
+	// An absent Vault comes back by itself. Its return is announced to whoever
+	// waits; looking by oneself is for the case that it was one path alone.
+	firstLook = time.Second
+	lastLook  = time.Minute
+)
 
-// backoffOf: an absent Vault comes back by itself and soon; what a person has
-// to mend is tried at most once an hour.
-func backoffOf(reason string) backoff {
-	if reason == string(vault.ReasonUnavailable) {
-		return backoff{first: time.Second, most: 15 * time.Second}
-	}
-	return backoff{first: 5 * time.Second, most: time.Hour}
-}
-
-// delay doubles with each attempt. A fifth of it is chance, so that many
-// objects do not come back at the same moment.
-func (b backoff) delay(attempts int32) time.Duration {
-	delay := b.first
+// retryDelay doubles with each attempt.
+func retryDelay(attempts int32) time.Duration {
+	delay := firstRetry
 	for range attempts - 1 {
-		if delay >= b.most {
+		if delay >= lastRetry {
 			break
 		}
 		delay *= 2
 	}
-	delay = min(delay, b.most)
+	return jittered(min(delay, lastRetry))
+}
+
+// jittered takes up to a fifth away, so that many objects do not come back at
+// the same moment.
+func jittered(delay time.Duration) time.Duration {
 	return delay - time.Duration(rand.Int64N(int64(delay)/5+1)) //nolint:gosec // Jitter needs no secrecy.
 }
 
@@ -49,17 +51,51 @@ func (r *Reconciler) recordRetry(source api.Source, failure *failure) {
 	if last := status.Retry; last != nil && last.Version == version && last.Reason == failure.reason {
 		attempts = last.Attempts + 1
 	}
+	delay := retryDelay(attempts)
+	if failure.isAway() {
+		delay = jittered(firstLook)
+	}
 	status.Retry = &api.Retry{
 		Reason: failure.reason, Attempts: attempts, Version: version,
-		Next:           metav1.NewTime(r.Clock.Now().Add(backoffOf(failure.reason).delay(attempts))),
+		Next:           metav1.NewTime(r.Clock.Now().Add(delay)),
 		PolicyRevision: r.Judge.Policy().Revision(),
 	}
 }
 
-func (r *Reconciler) nextAttempt(source api.Source) reconcile.Result {
+func (f *failure) isAway() bool { return f.reason == string(vault.ReasonUnavailable) }
+
+// stillAway: that Vault is away was recorded when it went. Thousands of objects
+// wait for it, and none of them is written while they do.
+func (r *Reconciler) stillAway(source api.Source, failure *failure) bool {
 	retry := source.SyncStatus().Retry
-	if retry == nil {
+	return failure.isAway() && retry != nil && retry.Reason == failure.reason &&
+		retry.Version == api.VersionOf(source) && retry.PolicyRevision == r.Judge.Policy().Revision()
+}
+
+// backlog is the priority of whatever no user waits for at this moment.
+const backlog = -1
+
+// nextAttempt has the object come back when something is due.
+func (r *Reconciler) nextAttempt(source api.Source, outcome *outcome) reconcile.Result {
+	wait, status, now := outcome.wait, source.SyncStatus(), r.Clock.Now()
+	switch {
+	case outcome.idle:
+	case status.Retry != nil:
+		wait = retryWait(status.Retry, now)
+	case status.Lease != nil:
+		wait = max(status.Lease.RenewAt.Sub(now), time.Second)
+	}
+	if wait <= 0 {
 		return reconcile.Result{}
 	}
-	return reconcile.Result{RequeueAfter: max(retry.Next.Sub(r.Clock.Now()), time.Second)}
+	return reconcile.Result{RequeueAfter: wait, Priority: new(backlog)}
+}
+
+// retryWait is the time until the next attempt. While Vault is away that grows
+// with the time that it has been.
+func retryWait(retry *api.Retry, now time.Time) time.Duration {
+	if wait := retry.Next.Sub(now); wait > 0 {
+		return max(wait, time.Second)
+	}
+	return jittered(min(max(now.Sub(retry.Next.Time), firstLook), lastLook))
 }

@@ -3,52 +3,104 @@ package controller
 import (
 	"context"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/controller/fairqueue"
+	"github.com/countersign/countersign/controller/vault"
 )
 
-// workers is how many objects are synced at a time; the budget bounds what
-// Vault sees of it.
-const workers = 10
+// workers is how many objects are synced at a time. Most of them wait, for the
+// budget or for Vault's answer; the budget bounds what Vault sees.
+const workers = 48
+
+// Triggers have objects looked at again that nobody has changed.
+type Triggers struct {
+	// PolicyChanged is for all of them.
+	PolicyChanged <-chan event.GenericEvent
+	// VaultBack is for those that wait for a Vault.
+	VaultBack <-chan event.GenericEvent
+}
 
 // SetupWithManager has the reconciler follow the objects, their Secrets, their
 // namespaces and the policy.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, policyChanged <-chan event.GenericEvent) error {
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Triggers, registry prometheus.Registerer) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(name).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, NewQueue: newQueue(registry)}).
 		For(r.New()).
 		// A Secret has the name of its object, whoever owns it: one that stands
 		// in the way matters as much as one that was deleted.
 		Watches(&corev1.Secret{}, &handler.EnqueueRequestForObject{}, builder.OnlyMetadata).
 		// Labels of a namespace are part of the verdict.
-		Watches(&corev1.Namespace{}, handler.EnqueueRequestsFromMapFunc(r.inNamespace), builder.OnlyMetadata,
+		Watches(&corev1.Namespace{}, toBacklog(r.inNamespace), builder.OnlyMetadata,
 			builder.WithPredicates(predicate.LabelChangedPredicate{})).
-		WatchesRawSource(source.Channel(policyChanged, handler.EnqueueRequestsFromMapFunc(r.everywhere))).
+		WatchesRawSource(source.Channel(triggers.PolicyChanged, toBacklog(r.everywhere))).
+		WatchesRawSource(source.Channel(triggers.VaultBack, toBacklog(r.waiting))).
 		Complete(r)
 }
 
+// newQueue is called when the controller starts.
+func newQueue(registry prometheus.Registerer) func(string, workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+	return func(_ string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+		queue := fairqueue.New(workers, limiter, clock.RealClock{})
+		registry.MustRegister(queue)
+		return queue
+	}
+}
+
+// toBacklog enqueues behind what users have just changed.
+func toBacklog(list func(context.Context, client.Object) []reconcile.Request) handler.EventHandler {
+	enqueue := func(ctx context.Context, object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		if fair, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+			fair.AddWithOpts(priorityqueue.AddOpts{Priority: new(backlog)}, list(ctx, object)...)
+		}
+	}
+	return handler.Funcs{
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.ObjectNew, queue)
+		},
+		GenericFunc: func(ctx context.Context, e event.GenericEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.Object, queue)
+		},
+	}
+}
+
 func (r *Reconciler) inNamespace(ctx context.Context, namespace client.Object) []reconcile.Request {
-	return r.requests(ctx, client.InNamespace(namespace.GetName()))
+	return r.requests(ctx, all, client.InNamespace(namespace.GetName()))
 }
 
 func (r *Reconciler) everywhere(ctx context.Context, _ client.Object) []reconcile.Request {
-	return r.requests(ctx)
+	return r.requests(ctx, all)
 }
 
-func (r *Reconciler) requests(ctx context.Context, options ...client.ListOption) []reconcile.Request {
+// waiting are those that wait for a Vault that was away.
+func (r *Reconciler) waiting(ctx context.Context, _ client.Object) []reconcile.Request {
+	return r.requests(ctx, func(source api.Source) bool {
+		retry := source.SyncStatus().Retry
+		return retry != nil && retry.Reason == string(vault.ReasonUnavailable)
+	})
+}
+
+func all(api.Source) bool { return true }
+
+func (r *Reconciler) requests(ctx context.Context, wanted func(api.Source) bool, options ...client.ListOption) []reconcile.Request {
 	list := r.NewList()
 	if err := r.List(ctx, list, options...); err != nil {
 		log.FromContext(ctx).Error(err, "cannot list the objects to judge again")
@@ -56,9 +108,8 @@ func (r *Reconciler) requests(ctx context.Context, options ...client.ListOption)
 	}
 	var requests []reconcile.Request
 	_ = apimeta.EachListItem(list, func(item runtime.Object) error {
-		if object, ok := item.(client.Object); ok {
-			name := types.NamespacedName{Namespace: object.GetNamespace(), Name: object.GetName()}
-			requests = append(requests, reconcile.Request{NamespacedName: name})
+		if source, ok := item.(api.Source); ok && wanted(source) {
+			requests = append(requests, reconcile.Request{NamespacedName: keyOf(source)})
 		}
 		return nil
 	})

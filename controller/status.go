@@ -33,8 +33,10 @@ func setAllowed(source api.Source, verdict *policy.Verdict) {
 // that a restart writes nothing.
 func (r *Reconciler) record(source api.Source, outcome *outcome) {
 	switch {
-	case outcome == nil:
+	case outcome.idle:
 		adoptCondition(source)
+	case outcome.failure != nil && r.stillAway(source, outcome.failure):
+		// It was told when it began.
 	case outcome.failure == nil:
 		setReady(source, nil)
 		source.Report(metav1.NewTime(r.Clock.Now()), "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -16,10 +17,12 @@ import (
 type outcome struct {
 	// failure is why the object is not synced; nil when it is.
 	failure *failure
+	// idle: nothing is new; something is due after wait, if that is not 0.
+	idle bool
+	wait time.Duration
 }
 
-// sync judges, and visits Vault if the object is due. No outcome is nothing
-// new. A failure is for the object's status; an error is Kubernetes', and the
+// sync judges, and visits Vault if the object is due. A failure is for the object's status; an error is Kubernetes', and the
 // reconcile is tried again.
 func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.Claim) (*outcome, error) {
 	verdict, err := r.Judge.Evaluate(ctx, claim)
@@ -31,8 +34,8 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	if err != nil {
 		return nil, err
 	}
-	if !r.isDue(source, secret, verdict.Revision) {
-		return nil, nil
+	if due := r.isDue(source, secret, verdict.Revision); !due.now {
+		return &outcome{wait: due.after, idle: true}, nil
 	}
 	if !verdict.Allowed() {
 		return &outcome{failure: denied(verdict)}, nil
@@ -40,16 +43,20 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	if failure := notOwned(source, secret); failure != nil {
 		return &outcome{failure: failure}, nil
 	}
+	if source.SyncStatus().Synced() == api.VersionOf(source) {
+		r.Restores.Next(keyOf(source).String(), r.Clock.Now())
+	}
 	return r.visit(ctx, source, claim, verdict.Grants, secret)
 }
 
 // visit reads everything, renders, and writes: all of it or nothing.
 func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant, secret *standing) (*outcome, error) {
 	version := api.VersionOf(source)
-	values, err := r.read(ctx, source, claim, grants)
+	answers, err := r.read(ctx, source, claim, grants)
 	if err != nil {
 		return outcomeOf(err)
 	}
+	values := valuesOf(answers)
 	content, errs := source.Render(values)
 	if len(errs) > 0 {
 		return &outcome{failure: invalidValue(errs)}, nil
@@ -61,27 +68,36 @@ func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy
 	status := source.SyncStatus()
 	status.SetSynced(version)
 	status.Secret, status.Reads = applied, readStates(claim, values)
+	status.Lease = leaseOf(answers, r.Clock.Now())
 	return &outcome{}, nil
 }
 
 // read gets each distinct path of the claim once, logged in as its grant says.
-func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant) (api.Values, error) {
+func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant) (map[api.Address]*vault.Answer, error) {
 	door, err := r.Vaults.Get(claim.Vault)
 	if err != nil {
 		return nil, err
 	}
 	visit := vault.Visit{Object: keyOf(source).String(), Guard: r.guard(source, grants)}
-	values := api.Values{}
+	answers := map[api.Address]*vault.Answer{}
 	for i, read := range claim.Reads {
 		address := api.Address{Path: read.Path, Version: read.Version}
-		if _, ok := values[address]; ok {
+		if _, ok := answers[address]; ok {
 			continue
 		}
-		if values[address], err = door.Read(ctx, sessionOf(claim, grants[i]), address, visit); err != nil {
+		if answers[address], err = door.Read(ctx, sessionOf(claim, grants[i]), address, visit); err != nil {
 			return nil, &readError{read: read, err: err}
 		}
 	}
-	return values, nil
+	return answers, nil
+}
+
+func valuesOf(answers map[api.Address]*vault.Answer) api.Values {
+	values := api.Values{}
+	for address, answer := range answers {
+		values[address] = answer.Data
+	}
+	return values
 }
 
 func sessionOf(claim *policy.Claim, grant policy.Grant) vault.SessionKey {

@@ -44,7 +44,12 @@ func serve(ctx context.Context, options *serveOptions) error {
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
-	if err := setUp(ctx, mgr, options, settings); err != nil {
+	vaults, err := newVaults(mgr, settings)
+	if err != nil {
+		return err
+	}
+	defer vaults.revoke(ctx)
+	if err := setUp(ctx, mgr, options, settings, vaults); err != nil {
 		return err
 	}
 	return mgr.Start(servingOn(ctx, options.shutdownDelay))

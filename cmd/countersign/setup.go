@@ -8,11 +8,9 @@ import (
 	"net/http"
 	"strconv"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
@@ -26,24 +24,21 @@ import (
 )
 
 // setUp wires policy, webhooks and controller into the manager.
-func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings) error {
-	vaults, err := vault.OpenAll(settings.Vaults, vault.NewMinter(mgr.GetClient()), clock.RealClock{}, vault.NewMetrics(metrics.Registry))
-	if err != nil {
-		return err
-	}
+func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings, vaults *openVaults) error {
 	// The webhooks of a replica that does not lead need them too.
 	for _, watched := range []client.Object{namespaceMetadata(), &kesv1.ExternalSecret{}} {
 		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
 			return fmt.Errorf("watch %T: %w", watched, err)
 		}
 	}
-	policyChanged := make(chan event.GenericEvent, 1)
+	policyChanged := make(trigger, 1)
 	live, err := addLivePolicy(mgr, options, settings, policyChanged)
 	if err != nil {
 		return err
 	}
 	judge := &config.Judge{Policy: live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
-	if err := reconciler(mgr, settings, judge, vaults).SetupWithManager(mgr, "externalsecret", policyChanged); err != nil {
+	triggers := controller.Triggers{PolicyChanged: policyChanged, VaultBack: vaults.back}
+	if err := reconciler(mgr, settings, judge, vaults.Vaults).SetupWithManager(mgr, "externalsecret", triggers, metrics.Registry); err != nil {
 		return fmt.Errorf("controller: %w", err)
 	}
 	certificates.NewExpiry(options.certDir, metrics.Registry)
@@ -59,18 +54,12 @@ func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, setting
 
 // addLivePolicy has the policy followed, and kept across restarts where there
 // is a ConfigMap for it.
-func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settings, changed chan<- event.GenericEvent) (*config.LivePolicy, error) {
+func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settings, changed trigger) (*config.LivePolicy, error) {
 	live := &config.LivePolicy{
 		Cache: mgr.GetCache(), Namespace: options.namespace, Settings: settings.PolicySettings(),
 		Recorder: mgr.GetEventRecorder("countersign-policy"),
 		Metrics:  config.NewPolicyMetrics(metrics.Registry),
-		Changed: func() {
-			// One pending event is enough: it has everything judged again.
-			select {
-			case changed <- event.GenericEvent{Object: &corev1.ConfigMap{}}:
-			default:
-			}
-		},
+		Changed:  changed.pull,
 	}
 	if options.lastGood != "" {
 		key := client.ObjectKey{Namespace: options.namespace, Name: options.lastGood}
@@ -89,6 +78,7 @@ func reconciler(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge
 		NewList:  newList,
 		Defaults: settings.Defaults(), Judge: judge, Vaults: vaults,
 		Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("countersign"),
+		Restores: controller.NewRestores(clock.RealClock{}),
 	}
 }
 

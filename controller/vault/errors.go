@@ -49,8 +49,53 @@ func (e *Error) Error() string {
 }
 
 func isInvalidToken(err error) bool {
-	var vaultErr *Error
-	return errors.As(err, &vaultErr) && vaultErr.invalidToken
+	vaultErr, ok := errors.AsType[*Error](err)
+	return ok && vaultErr.invalidToken
+}
+
+func isForbidden(err error) bool {
+	vaultErr, ok := errors.AsType[*Error](err)
+	return ok && vaultErr.Reason == ReasonForbidden
+}
+
+// health is what the end of a request says of Vault as a whole.
+type health int
+
+const (
+	// healthUnknown: nothing was sent.
+	healthUnknown health = iota
+	// healthGood: it answered, if only with a refusal.
+	healthGood
+	// healthPoor: it failed, or did not answer in time; it may be the path.
+	healthPoor
+	// healthGone: it is sealed, throttles, or is not there.
+	healthGone
+)
+
+func healthOf(err error) health {
+	var guard *guardError
+	var response *vaultapi.ResponseError
+	switch {
+	case err == nil:
+		return healthGood
+	case errors.As(err, &guard), errors.Is(err, errOtherPath), errors.Is(err, context.Canceled):
+		return healthUnknown
+	case errors.As(err, &response):
+		return healthOfStatus(response.StatusCode)
+	case errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer), errors.Is(err, context.DeadlineExceeded):
+		return healthPoor
+	}
+	return healthGone
+}
+
+func healthOfStatus(code int) health {
+	switch {
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
+		return healthGone
+	case code >= http.StatusInternalServerError:
+		return healthPoor
+	}
+	return healthGood
 }
 
 // guardError carries a guard's error through the HTTP client.
@@ -60,7 +105,8 @@ func (g *guardError) Unwrap() error { return g.error }
 
 // classify turns what a request failed with into an Error, and a guard's error
 // back into itself.
-func classify(op operation, path string, err error) error {
+func classify(e *errand, err error) error {
+	path := e.path
 	var guard *guardError
 	var response *vaultapi.ResponseError
 	switch {
@@ -69,7 +115,7 @@ func classify(op operation, path string, err error) error {
 	case errors.As(err, &guard):
 		return guard.error
 	case errors.As(err, &response):
-		return fromResponse(op, path, response)
+		return fromResponse(e, response)
 	case errors.Is(err, errOtherPath), errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer):
 		return &Error{Reason: ReasonUnexpectedAnswer, Path: path, Message: withoutContent(err)}
 	case errors.Is(err, context.DeadlineExceeded):
@@ -78,23 +124,26 @@ func classify(op operation, path string, err error) error {
 	return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault cannot be reached: " + rootCause(err)}
 }
 
-func fromResponse(op operation, path string, response *vaultapi.ResponseError) *Error {
-	e := &Error{Path: path, Message: vaultMessage(response)}
-	e.invalidToken = response.StatusCode == http.StatusForbidden && strings.Contains(e.Message, "invalid token")
+func fromResponse(e *errand, response *vaultapi.ResponseError) *Error {
+	refused := &Error{Path: e.path, Message: vaultMessage(response)}
+	refused.invalidToken = response.StatusCode == http.StatusForbidden && strings.Contains(refused.Message, "invalid token")
 	switch code := response.StatusCode; {
 	case code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
-		e.Reason = ReasonUnavailable
-	case op == operationLogin:
-		e.Reason = ReasonLoginRefused
+		refused.Reason = ReasonUnavailable
+	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
+		refused.Reason = ReasonUnexpectedAnswer
+		refused.Message += ": it redirects, which is not followed; have the settings name the address that answers"
+	case e.op == operationLogin:
+		refused.Reason = ReasonLoginRefused
 	case code == http.StatusForbidden:
-		e.Reason = ReasonForbidden
+		refused.Reason = ReasonForbidden
 	case code == http.StatusNotFound:
-		e.Reason = ReasonNotFound
-		e.Message = "nothing is there, or the version is deleted"
+		refused.Reason = ReasonNotFound
+		refused.Message = "nothing is there, or the version is deleted"
 	default:
-		e.Reason = ReasonUnexpectedAnswer
+		refused.Reason = ReasonUnexpectedAnswer
 	}
-	return e
+	return refused
 }
 
 // vaultMessage is Vault's own list of errors, on one line and bounded. A body

@@ -16,6 +16,10 @@ const (
 	loginFailureHolds = 5 * time.Second
 	// maxExpiryMargin is how long before its end a token is used no more.
 	maxExpiryMargin = 30 * time.Second
+	// freshFor is how long a login is not doubted because a path was forbidden.
+	// Later, Vault's policies may have changed since; but one tenant's forbidden
+	// path must not have everybody log in again and again.
+	freshFor = 5 * time.Minute
 )
 
 // SessionKey is what one login is for, within one Vault and its namespace.
@@ -37,97 +41,202 @@ type session struct {
 	// give up with their context.
 	turn chan struct{}
 
-	current   string
+	current        token
+	failure        error
+	failedTil      time.Time
+	leasesDependOn bool
+}
+
+// token is what a login gives.
+type token struct {
+	value  string
+	issued time.Time
+	// expires is zero for never.
 	expires   time.Time
-	failure   error
-	failedTil time.Time
+	margin    time.Duration
+	renewable bool
 }
 
 func newSession(v *Vault, key SessionKey) *session {
 	return &session{vault: v, key: key, turn: make(chan struct{}, 1)}
 }
 
-// token is the session's token, after a login if there is none that lives.
-func (s *session) token(ctx context.Context, visit Visit) (string, error) {
+// lock waits for the turn.
+func (s *session) lock(ctx context.Context) (unlock func(), err error) {
 	select {
 	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+		return func() { <-s.turn }, nil
 	case <-ctx.Done():
-		return "", &Error{Reason: ReasonUnavailable, Path: s.loginPath(), Message: "gave up waiting for a login"}
+		return nil, &Error{Reason: ReasonUnavailable, Path: s.loginPath(), Message: "gave up waiting for a login"}
 	}
-	now := s.vault.clock.Now()
-	if s.current != "" && (s.expires.IsZero() || now.Before(s.expires)) {
-		return s.current, nil
-	}
-	if s.failure != nil && now.Before(s.failedTil) {
-		return "", s.failure
-	}
-	return s.renew(ctx, visit)
 }
 
-// renew logs in. A failure that is Vault's is remembered for a moment, one of
-// the visit's own guard is not.
-func (s *session) renew(ctx context.Context, visit Visit) (string, error) {
-	auth, err := s.logIn(ctx, visit)
-	s.current, s.failure = "", nil
+// token is one that lives: the current, the current renewed, or that of a new
+// login, in this order.
+func (s *session) token(ctx context.Context, from sender) (token, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return token{}, err
+	}
+	defer unlock()
+	now := s.vault.clock.Now()
+	switch {
+	case s.current.isFresh(now):
+		return s.current, nil
+	case s.current.isAlive(now) && s.current.renewable && s.renew(ctx, from):
+		return s.current, nil
+	case s.failure != nil && now.Before(s.failedTil):
+		return token{}, s.failure
+	}
+	return s.logIn(ctx, from)
+}
+
+func (t token) isAlive(now time.Time) bool {
+	return t.value != "" && (t.expires.IsZero() || now.Before(t.expires))
+}
+
+// isOld reports a token whose policies may be those of another day.
+func (t token) isOld(now time.Time) bool { return now.Sub(t.issued) >= freshFor }
+
+// isFresh leaves a margin for requests under way.
+func (t token) isFresh(now time.Time) bool { return t.isAlive(now.Add(t.margin)) }
+
+// logIn replaces the token. A failure that is Vault's is remembered for a
+// moment, one of the visit's own guard is not.
+func (s *session) logIn(ctx context.Context, from sender) (token, error) {
+	auth, err := s.requestLogin(ctx, from)
+	s.current, s.failure = token{}, nil
 	if err != nil {
 		if _, isVaults := errors.AsType[*Error](err); isVaults {
 			s.failure, s.failedTil = err, s.vault.clock.Now().Add(loginFailureHolds)
 		}
-		return "", err
+		return token{}, err
 	}
-	s.current = auth.ClientToken
-	s.expires = expiry(s.vault.clock.Now(), time.Duration(auth.LeaseDuration)*time.Second)
+	s.current = auth.token(s.vault.clock.Now())
 	return s.current, nil
 }
 
-// expiry leaves a margin for requests under way; the zero time is never.
-func expiry(now time.Time, ttl time.Duration) time.Time {
-	if ttl <= 0 {
-		return time.Time{}
+// renew prolongs the token, so that what hangs on it lives on. It reports
+// whether that was of use: at the end of its longest life it is not.
+// https://developer.hashicorp.com/vault/api-docs/auth/token#renew-a-token-self
+func (s *session) renew(ctx context.Context, from sender) bool {
+	var answer loginAnswer
+	err := s.vault.post(ctx, from.errand(operationRenew, "auth/token/renew-self"), s.current.value, nil, &answer)
+	if err != nil {
+		return false
 	}
-	return now.Add(ttl - min(ttl/10, maxExpiryMargin))
+	renewed := answer.Auth.token(s.vault.clock.Now())
+	renewed.value, renewed.issued, renewed.margin = s.current.value, s.current.issued, s.current.margin
+	if !renewed.isFresh(s.vault.clock.Now()) {
+		return false
+	}
+	s.current = renewed
+	return true
 }
 
-// discard forgets a token that Vault does not know any more, unless somebody
-// has replaced it already.
-func (s *session) discard(token string) {
-	s.turn <- struct{}{}
-	defer func() { <-s.turn }()
-	if s.current == token {
-		s.current = ""
+// replace gets another token in the place of one that Vault refused, unless
+// somebody has replaced it already.
+func (s *session) replace(ctx context.Context, from sender, refused token) (token, error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return token{}, err
 	}
+	if s.current.value == refused.value {
+		s.current = token{}
+	}
+	unlock()
+	return s.token(ctx, from)
+}
+
+// keepForLeases has the token live on after a shutdown: its end would revoke
+// what pods are using.
+func (s *session) keepForLeases(ctx context.Context) {
+	if unlock, err := s.lock(ctx); err == nil {
+		s.leasesDependOn = true
+		unlock()
+	}
+}
+
+// lives looks without waiting for the turn.
+func (s *session) lives() bool {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+		return s.current.isAlive(s.vault.clock.Now())
+	default:
+		return false
+	}
+}
+
+// revoke ends the token, unless leases hang on it.
+// https://developer.hashicorp.com/vault/api-docs/auth/token#revoke-a-token-self
+func (s *session) revoke(ctx context.Context) error {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if s.leasesDependOn || !s.current.isAlive(s.vault.clock.Now()) {
+		return nil
+	}
+	from := sender{guard: func(context.Context) error { return nil }, object: func() string { return "" }}
+	err = s.vault.post(ctx, from.errand(operationRevoke, "auth/token/revoke-self"), s.current.value, nil, nil)
+	s.current = token{}
+	return err
 }
 
 func (s *session) loginPath() string { return "auth/" + s.key.AuthMount + "/login" }
 
-// login is the part of a login's answer that matters.
-type login struct {
-	ClientToken string `json:"client_token"`
-	// LeaseDuration is in seconds; 0 is for ever.
-	LeaseDuration int `json:"lease_duration"`
+// loginAnswer is the part of a login's or renewal's answer that matters.
+type loginAnswer struct {
+	Auth auth `json:"auth"`
 }
 
-// logIn presents a ServiceAccount token.
+type auth struct {
+	ClientToken string `json:"client_token"`
+	// LeaseDuration is in seconds; 0 is for ever.
+	LeaseDuration int  `json:"lease_duration"`
+	Renewable     bool `json:"renewable"`
+}
+
+func (a auth) token(now time.Time) token {
+	t := token{value: a.ClientToken, issued: now, renewable: a.Renewable}
+	if ttl := time.Duration(a.LeaseDuration) * time.Second; ttl > 0 {
+		t.expires, t.margin = now.Add(ttl), min(ttl/10, maxExpiryMargin)
+	}
+	return t
+}
+
+// requestLogin presents a ServiceAccount token.
 // https://developer.hashicorp.com/vault/api-docs/auth/kubernetes#login
-func (s *session) logIn(ctx context.Context, visit Visit) (*login, error) {
+func (s *session) requestLogin(ctx context.Context, from sender) (*auth, error) {
 	jwt, err := s.jwt(ctx)
 	if err != nil {
 		return nil, err
 	}
-	request := s.vault.client.NewRequest(http.MethodPost, "/v1/"+s.loginPath())
+	var answer loginAnswer
 	body := map[string]string{"role": s.key.Role, "jwt": jwt}
-	if err := request.SetJSONBody(body); err != nil {
-		return nil, err
-	}
-	var answer struct {
-		Auth login `json:"auth"`
-	}
-	err = s.vault.exchange(ctx, operationLogin, s.loginPath(), visit, &answer, func(ctx context.Context) (*vaultapi.Response, error) {
-		return s.vault.client.RawRequestWithContext(ctx, request) //nolint:staticcheck // The successor parses the answer without a bound.
-	})
+	err = s.vault.post(ctx, from.errand(operationLogin, s.loginPath()), "", body, &answer)
 	if err == nil && answer.Auth.ClientToken == "" {
 		err = &Error{Reason: ReasonUnexpectedAnswer, Path: s.loginPath(), Message: "Vault answered a login without a token"}
 	}
 	return &answer.Auth, err
+}
+
+// post sends one request that is not a read.
+func (v *Vault) post(ctx context.Context, e *errand, token string, body, into any) error {
+	client, err := v.client.CloneWithHeaders()
+	if err != nil {
+		return err
+	}
+	client.SetToken(token)
+	request := client.NewRequest(http.MethodPost, "/v1/"+e.path)
+	if body != nil {
+		if err := request.SetJSONBody(body); err != nil {
+			return err
+		}
+	}
+	return v.exchange(ctx, e, into, func(ctx context.Context) (*vaultapi.Response, error) {
+		return client.RawRequestWithContext(ctx, request) //nolint:staticcheck // The successor parses the answer without a bound.
+	})
 }

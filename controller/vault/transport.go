@@ -1,7 +1,6 @@
 package vault
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -24,18 +23,6 @@ var (
 	errBadAnswer = errors.New("not an answer of Vault")
 	errOtherPath = errors.New("refused to send another path than the one that was judged")
 )
-
-// errand is what the transport must know of a request.
-type errand struct {
-	path  string
-	visit Visit
-}
-
-type errandKey struct{}
-
-func withErrand(ctx context.Context, path string, visit Visit) context.Context {
-	return context.WithValue(ctx, errandKey{}, errand{path: path, visit: visit})
-}
 
 // transport is the last code before bytes leave.
 type transport struct{ base http.RoundTripper }
@@ -71,19 +58,20 @@ func loadCAs(file string) (*x509.CertPool, error) {
 // RoundTrip sends exactly the path of the errand, and only if its guard lets
 // it.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	errand, ok := request.Context().Value(errandKey{}).(errand)
+	errand, ok := request.Context().Value(errandKey{}).(*errand)
 	if !ok || request.URL.EscapedPath() != "/v1/"+errand.path {
 		return nil, errOtherPath
 	}
-	if err := errand.visit.Guard(request.Context()); err != nil {
+	if err := errand.guard(request.Context()); err != nil {
 		return nil, &guardError{err}
 	}
 	request = request.Clone(request.Context())
-	request.Header.Set(ObjectHeader, errand.visit.Object)
+	request.Header.Set(ObjectHeader, errand.object())
 	response, err := t.base.RoundTrip(request)
 	if err != nil {
 		return nil, err
 	}
+	errand.heed(response)
 	response.Body = &boundedBody{ReadCloser: response.Body, left: maxAnswerBytes}
 	return response, nil
 }

@@ -23,6 +23,8 @@ type Vault struct {
 	settings config.Vault
 	client   *vaultapi.Client
 	limiter  *rate.Limiter
+	breaker  *breaker
+	airport  *airport
 	clock    clock.PassiveClock
 	metrics  *Metrics
 	mint     Minter
@@ -32,17 +34,18 @@ type Vault struct {
 	sessions map[SessionKey]*session
 }
 
-// Visit is on whose behalf a request is made.
-type Visit struct {
-	// Object is namespace/name; it goes to Vault in a header.
-	Object string
-	// Guard is asked after the budget has granted a request, right before its
-	// bytes leave. Its error stops the request and comes back as it is.
-	Guard func(context.Context) error
+// Surroundings are what all doors share.
+type Surroundings struct {
+	// Mint makes tokens of tenants' ServiceAccounts.
+	Mint    Minter
+	Clock   clock.PassiveClock
+	Metrics *Metrics
+	// Back is called when a Vault that was away answers again.
+	Back func()
 }
 
 // Open makes the door; it sends nothing.
-func Open(name string, settings config.Vault, mint Minter, c clock.PassiveClock, metrics *Metrics) (*Vault, error) {
+func Open(name string, settings config.Vault, around Surroundings) (*Vault, error) {
 	transport, err := newTransport(settings.CAFile)
 	if err != nil {
 		return nil, fmt.Errorf("vault %q: %w", name, err)
@@ -51,11 +54,16 @@ func Open(name string, settings config.Vault, mint Minter, c clock.PassiveClock,
 	if err != nil {
 		return nil, fmt.Errorf("vault %q: %w", name, err)
 	}
-	return &Vault{
-		name: name, settings: settings, client: client, mint: mint, clock: c, metrics: metrics,
+	v := &Vault{
+		name: name, settings: settings, client: client,
+		clock: around.Clock, metrics: around.Metrics, mint: around.Mint,
 		limiter:  rate.NewLimiter(rate.Limit(settings.RequestsPerSecond), settings.Burst),
+		breaker:  &breaker{clock: around.Clock, closed: around.Back},
+		airport:  &airport{boarding: map[wanted]*flight{}},
 		sessions: map[SessionKey]*session{},
-	}, nil
+	}
+	around.Metrics.watch(name, v)
+	return v, nil
 }
 
 // newClient takes nothing from the environment: a VAULT_TOKEN there would
@@ -82,72 +90,128 @@ func newClient(settings config.Vault, transport http.RoundTripper) (*vaultapi.Cl
 	return client, nil
 }
 
-// Read gets the "data" of one path. A session that Vault no longer knows is
-// replaced, once.
-func (v *Vault) Read(ctx context.Context, key SessionKey, address api.Address, visit Visit) (map[string]any, error) {
-	session := v.session(key)
-	token, err := session.token(ctx, visit)
+// Read gets what is at an address. Reads of one address through one session
+// that are wanted together are one request.
+func (v *Vault) Read(ctx context.Context, key SessionKey, address api.Address, visit Visit) (*Answer, error) {
+	what := wanted{session: key, address: address}
+	for {
+		mine, aboard, opened := v.airport.board(ctx, what, visit)
+		if opened {
+			aboard.land(v.fly(ctx, aboard))
+		}
+		select {
+		case <-aboard.done:
+		case <-ctx.Done():
+			return nil, &Error{Reason: ReasonUnavailable, Path: address.Path, Message: "gave up waiting for the read"}
+		}
+		if !mine.again {
+			return mine.answer, mine.err
+		}
+	}
+}
+
+// fly logs in where needed, and reads. A session that Vault no longer knows is
+// replaced, once; so is an old one whose path is forbidden.
+func (v *Vault) fly(ctx context.Context, f *flight) (*Answer, error) {
+	session := v.session(f.what.session)
+	toLogIn := sender{guard: f.mayLogIn, object: f.objects}
+	using, err := session.token(ctx, toLogIn)
 	if err != nil {
 		return nil, err
 	}
-	data, err := v.read(ctx, token, address, visit)
-	if !isInvalidToken(err) {
-		return data, err
+	answer, err := v.read(ctx, using, f)
+	if isInvalidToken(err) || isForbidden(err) && using.isOld(v.clock.Now()) {
+		if using, err = session.replace(ctx, toLogIn, using); err != nil {
+			return nil, err
+		}
+		answer, err = v.read(ctx, using, f)
 	}
-	session.discard(token)
-	if token, err = session.token(ctx, visit); err != nil {
-		return nil, err
+	if err == nil && answer.isLeased() {
+		session.keepForLeases(ctx)
 	}
-	return v.read(ctx, token, address, visit)
+	return answer, err
 }
 
 // read sends one request. Numbers stay as Vault wrote them.
-func (v *Vault) read(ctx context.Context, token string, address api.Address, visit Visit) (map[string]any, error) {
+func (v *Vault) read(ctx context.Context, using token, f *flight) (*Answer, error) {
 	client, err := v.client.CloneWithHeaders()
 	if err != nil {
 		return nil, err
 	}
-	client.SetToken(token)
+	client.SetToken(using.value)
 	var query map[string][]string
-	if address.Version > 0 {
-		query = map[string][]string{"version": {strconv.Itoa(address.Version)}}
+	if version := f.what.address.Version; version > 0 {
+		query = map[string][]string{"version": {strconv.Itoa(version)}}
 	}
-	var answer struct {
-		Data map[string]any `json:"data"`
-	}
-	err = v.exchange(ctx, operationRead, address.Path, visit, &answer, func(ctx context.Context) (*vaultapi.Response, error) {
-		return client.Logical().ReadRawWithDataWithContext(ctx, address.Path, query)
+	path := f.what.address.Path
+	var answer readAnswer
+	e := sender{guard: f.mayRead, object: f.objects}.errand(operationRead, path)
+	err = v.exchange(ctx, e, &answer, func(ctx context.Context) (*vaultapi.Response, error) {
+		return client.Logical().ReadRawWithDataWithContext(ctx, path, query)
 	})
 	if err == nil && answer.Data == nil {
-		return nil, &Error{Reason: ReasonUnexpectedAnswer, Path: address.Path, Message: "Vault answered without data"}
+		return nil, &Error{Reason: ReasonUnexpectedAnswer, Path: path, Message: "Vault answered without data"}
 	}
-	return answer.Data, err
+	return answer.answer(v.clock.Now(), using), err
 }
 
-// exchange waits for the budget, sends, and decodes. Every way to Vault is
-// through it.
-func (v *Vault) exchange(
-	ctx context.Context, op operation, path string, visit Visit, into any,
-	send func(context.Context) (*vaultapi.Response, error),
-) error {
-	if err := v.limiter.Wait(ctx); err != nil {
-		return &Error{Reason: ReasonUnavailable, Path: path, Message: "waiting for the request budget: " + err.Error()}
+// exchange waits for the budget, sends unless Vault is away, and decodes. Every
+// way to Vault is through it.
+func (v *Vault) exchange(ctx context.Context, e *errand, into any, send func(context.Context) (*vaultapi.Response, error)) error {
+	if !v.breaker.mayTry() {
+		return v.away(e)
+	}
+	if err := v.waitForBudget(ctx, e); err != nil {
+		return err
+	}
+	if !v.breaker.allow() {
+		return v.away(e)
 	}
 	ctx, cancel := context.WithTimeout(ctx, v.settings.Timeout.Duration)
 	defer cancel()
-	response, err := send(withErrand(ctx, path, visit))
+	response, err := send(withErrand(ctx, e))
 	if response != nil {
 		defer func() { _ = response.Body.Close() }()
 	}
 	if err == nil {
 		err = decode(response, into)
 	}
-	err = classify(op, path, err)
-	v.metrics.observe(v.name, op, err)
+	v.judge(e, err)
+	err = classify(e, err)
+	v.metrics.observe(v.name, e.op, err)
 	return err
 }
 
+func (v *Vault) waitForBudget(ctx context.Context, e *errand) error {
+	defer v.metrics.waiting(v.name)()
+	if err := v.limiter.Wait(ctx); err != nil {
+		return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "waiting for the request budget: " + err.Error()}
+	}
+	return nil
+}
+
+func (v *Vault) away(e *errand) error {
+	return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "Vault is away; waiting until it answers again"}
+}
+
+// judge tells the breaker how a request ended.
+func (v *Vault) judge(e *errand, err error) {
+	switch healthOf(err) {
+	case healthUnknown:
+		v.breaker.abandoned()
+	case healthGood:
+		v.breaker.succeeded()
+	case healthPoor:
+		v.breaker.failed(false, e.retryAfter)
+	case healthGone:
+		v.breaker.failed(true, e.retryAfter)
+	}
+}
+
 func decode(response *vaultapi.Response, into any) error {
+	if into == nil && response.StatusCode == http.StatusNoContent {
+		return nil
+	}
 	if response.StatusCode != http.StatusOK {
 		return &vaultapi.ResponseError{StatusCode: response.StatusCode}
 	}
@@ -157,6 +221,12 @@ func decode(response *vaultapi.Response, into any) error {
 		return errors.Join(errBadAnswer, err)
 	}
 	return nil
+}
+
+// SetBudget changes the highest request rate, at once.
+func (v *Vault) SetBudget(perSecond float64, burst int) {
+	v.limiter.SetLimit(rate.Limit(perSecond))
+	v.limiter.SetBurst(burst)
 }
 
 // session is the one of a key, made on first use.
@@ -169,14 +239,38 @@ func (v *Vault) session(key SessionKey) *session {
 	return v.sessions[key]
 }
 
+// liveSessions waits for none that is logging in: it counts that one out.
+func (v *Vault) liveSessions() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	live := 0
+	for _, session := range v.sessions {
+		if session.lives() {
+			live++
+		}
+	}
+	return live
+}
+
+// Close revokes the sessions that nothing hangs on.
+func (v *Vault) Close(ctx context.Context) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var errs []error
+	for _, session := range v.sessions {
+		errs = append(errs, session.revoke(ctx))
+	}
+	return errors.Join(errs...)
+}
+
 // Vaults are all configured ones, by name.
 type Vaults map[string]*Vault
 
 // OpenAll opens the configured Vaults.
-func OpenAll(settings map[string]config.Vault, mint Minter, c clock.PassiveClock, metrics *Metrics) (Vaults, error) {
+func OpenAll(settings map[string]config.Vault, around Surroundings) (Vaults, error) {
 	vaults := Vaults{}
 	for name, one := range settings {
-		opened, err := Open(name, one, mint, c, metrics)
+		opened, err := Open(name, one, around)
 		if err != nil {
 			return nil, err
 		}
@@ -192,4 +286,13 @@ func (v Vaults) Get(name string) (*Vault, error) {
 		return nil, &Error{Reason: ReasonNotConfigured, Message: fmt.Sprintf("no Vault %q is configured", cmp.Or(name, `""`))}
 	}
 	return one, nil
+}
+
+// Close closes all of them.
+func (v Vaults) Close(ctx context.Context) error {
+	var errs []error
+	for _, one := range v {
+		errs = append(errs, one.Close(ctx))
+	}
+	return errors.Join(errs...)
 }

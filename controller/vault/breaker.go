@@ -1,0 +1,106 @@
+package vault
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
+)
+
+const (
+	// failuresToOpen in a row open the breaker, where none of them alone says
+	// that Vault as a whole is away.
+	failuresToOpen = 3
+	firstProbe     = time.Second
+	lastProbe      = 15 * time.Second
+	// longestRetryAfter bounds what Vault may ask for.
+	longestRetryAfter = 5 * time.Minute
+)
+
+// breaker keeps requests from a Vault that is away. While it is open, one
+// request at a time is let through as a probe, at growing intervals; the first
+// that succeeds closes it.
+type breaker struct {
+	clock clock.PassiveClock
+	// closed is called when Vault is back.
+	closed func()
+
+	mutex    sync.Mutex
+	failures int
+	open     bool
+	probing  bool
+	probeAt  time.Time
+	interval time.Duration
+}
+
+// allow reports whether a request may go out now. One that may has to report
+// its end.
+func (b *breaker) allow() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	switch {
+	case !b.open:
+		return true
+	case b.probing || b.clock.Now().Before(b.probeAt):
+		return false
+	}
+	b.probing = true
+	return true
+}
+
+// mayTry spares a request that would not be allowed the wait for the budget.
+func (b *breaker) mayTry() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return !b.open || !b.probing && !b.clock.Now().Before(b.probeAt)
+}
+
+// isOpen reports whether Vault is taken for away.
+func (b *breaker) isOpen() bool {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.open
+}
+
+// succeeded says that Vault answered, whatever the answer was.
+func (b *breaker) succeeded() {
+	b.mutex.Lock()
+	wasOpen := b.open
+	b.open, b.probing, b.failures, b.interval = false, false, 0, 0
+	b.mutex.Unlock()
+	if wasOpen {
+		b.closed()
+	}
+}
+
+// failed says that Vault could not answer. Grave is a failure of Vault as a
+// whole; retryAfter is what it asked for, if anything.
+func (b *breaker) failed(grave bool, retryAfter time.Duration) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.failures++
+	if b.open && !b.probing {
+		// It was under way before the breaker opened.
+		return
+	}
+	if !b.open && !grave && b.failures < failuresToOpen {
+		return
+	}
+	b.open, b.probing = true, false
+	b.interval = min(max(2*b.interval, firstProbe), lastProbe)
+	b.probeAt = b.clock.Now().Add(max(jittered(b.interval), min(retryAfter, longestRetryAfter)))
+}
+
+// abandoned says that a request that was allowed was not sent after all.
+func (b *breaker) abandoned() {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.probing = false
+}
+
+// jittered takes up to a fifth away, so that replicas of one Vault's clients
+// do not probe in step.
+func jittered(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/5+1)) //nolint:gosec // Jitter needs no secrecy.
+}
