@@ -2,10 +2,14 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
@@ -24,27 +28,35 @@ const (
 // Server is controller-runtime's, with a bound on each call. A slow client is
 // cut off, no more calls are worked on at a time than the cores are good for,
 // and once draining has begun each answer closes its connection, so that the
-// apiserver opens the next one elsewhere.
+// apiserver opens the next one elsewhere. A panic is a failed call, to which the
+// webhook's failurePolicy applies, and is counted.
 type Server struct {
 	webhook.Server
 
 	working  chan struct{}
 	draining <-chan struct{}
+	panics   *prometheus.CounterVec
 }
 
 // NewServer serves as options say. Draining closes when the process has been
 // told to stop; it serves on for a while.
-func NewServer(options webhook.Options, draining <-chan struct{}) *Server {
-	return &Server{
+func NewServer(options webhook.Options, draining <-chan struct{}, registry prometheus.Registerer) *Server {
+	s := &Server{
 		Server:   webhook.NewServer(options),
 		working:  make(chan struct{}, callsPerCore*runtime.GOMAXPROCS(0)),
 		draining: draining,
+		panics: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_webhook_panics_total", Help: "Calls of a webhook that ended in a panic, by path.",
+		}, []string{"path"}),
 	}
+	registry.MustRegister(s.panics)
+	return s
 }
 
 // Register serves a handler within the bounds.
 func (s *Server) Register(path string, handler http.Handler) {
-	s.Server.Register(path, s.bounded(handler))
+	panics := s.panics.WithLabelValues(path)
+	s.Server.Register(path, s.bounded(recovering(handler, panics)))
 }
 
 func (s *Server) bounded(handler http.Handler) http.Handler {
@@ -65,6 +77,21 @@ func (s *Server) bounded(handler http.Handler) http.Handler {
 			return
 		}
 		handler.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// recovering answers 500 for a panic. What controller-runtime would make of it
+// refuses the object, whatever the failurePolicy says.
+func recovering(handler http.Handler, panics prometheus.Counter) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				panics.Inc()
+				log.FromContext(r.Context()).Error(fmt.Errorf("panic: %v", cause), "a webhook panicked", "path", r.URL.Path, "stack", string(debug.Stack()))
+				http.Error(w, "countersign failed over this object; its log says how", http.StatusInternalServerError)
+			}
+		}()
+		handler.ServeHTTP(w, r)
 	})
 }
 

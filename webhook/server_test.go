@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 )
 
@@ -35,7 +37,7 @@ func TestCallTimeout(t *testing.T) {
 
 // Calls beyond the cap wait, and are told when their time is up.
 func TestServerCapsCalls(t *testing.T) {
-	server := NewServer(ctrlwebhook.Options{}, t.Context().Done())
+	server := NewServer(ctrlwebhook.Options{}, t.Context().Done(), prometheus.NewRegistry())
 	entered, leave := make(chan struct{}), make(chan struct{})
 	handler := server.bounded(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		entered <- struct{}{}
@@ -67,7 +69,7 @@ func TestServerCapsCalls(t *testing.T) {
 
 // A client that does not send its request is cut off.
 func TestServerCutsSlowClientsOff(t *testing.T) {
-	server := NewServer(ctrlwebhook.Options{}, t.Context().Done())
+	server := NewServer(ctrlwebhook.Options{}, t.Context().Done(), prometheus.NewRegistry())
 	failed := make(chan error, 1)
 	listening := httptest.NewServer(server.bounded(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, err := io.ReadAll(r.Body)
@@ -90,7 +92,7 @@ func TestServerCutsSlowClientsOff(t *testing.T) {
 // Once draining has begun, answers close their connection.
 func TestServerDrains(t *testing.T) {
 	draining, drain := context.WithCancel(t.Context())
-	server := NewServer(ctrlwebhook.Options{}, draining.Done())
+	server := NewServer(ctrlwebhook.Options{}, draining.Done(), prometheus.NewRegistry())
 	listening := httptest.NewServer(server.bounded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := io.WriteString(w, "ok"); err != nil {
 			t.Error(err)
@@ -116,3 +118,44 @@ func TestServerDrains(t *testing.T) {
 		t.Error("keeps the connection while it drains")
 	}
 }
+
+// A panic is a failed call: what comes of it is the failurePolicy's to say. It is
+// counted, and the next call is served.
+func TestServerRecoversPanics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	server := NewServer(ctrlwebhook.Options{}, t.Context().Done(), registry)
+	mux := http.NewServeMux()
+	server.Server = registering{mux}
+	server.Register("/enforce", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			panic("as the test wants it")
+		}
+	}))
+	for method, want := range map[string]int{http.MethodPost: http.StatusInternalServerError, http.MethodGet: http.StatusOK} {
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, httptest.NewRequest(method, "/enforce", http.NoBody))
+		if answer.Code != want {
+			t.Errorf("%s: %d, want %d", method, answer.Code, want)
+		}
+		if strings.Contains(answer.Body.String(), "as the test wants it") {
+			t.Error("the panic is told to the caller")
+		}
+	}
+	families, err := registry.Gather()
+	if err != nil || len(families) != 1 || families[0].GetMetric()[0].GetCounter().GetValue() != 1 {
+		t.Errorf("metrics %v, %v", families, err)
+	}
+}
+
+// registering is a webhook server that only registers.
+type registering struct{ mux *http.ServeMux }
+
+func (r registering) Register(path string, handler http.Handler) { r.mux.Handle(path, handler) }
+
+func (registering) NeedLeaderElection() bool { return false }
+
+func (registering) Start(context.Context) error { return nil }
+
+func (registering) StartedChecker() healthz.Checker { return healthz.Ping }
+
+func (r registering) WebhookMux() *http.ServeMux { return r.mux }

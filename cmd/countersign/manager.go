@@ -7,6 +7,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -40,7 +41,7 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 		LeaderElectionReleaseOnCancel: true,
 		WebhookServer: webhook.NewServer(ctrlwebhook.Options{
 			Host: options.webhookHost, Port: options.webhookPort, CertDir: options.certDir,
-		}, draining),
+		}, draining, metrics.Registry),
 	})
 }
 

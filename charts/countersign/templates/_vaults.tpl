@@ -20,7 +20,7 @@
 {{- define "countersign.settings" -}}
 {{- $vaults := dict -}}
 {{- range $name, $vault := include "countersign.vaults" . | fromYaml -}}
-{{- $settings := omit $vault "caCert" "audience" -}}
+{{- $settings := omit $vault "caCert" -}}
 {{- $_ := set $settings "tokenFile" (printf "/var/run/secrets/countersign/vault/%s" (include "countersign.vaultTokenFile" $name)) -}}
 {{- if $vault.caCert -}}
 {{- $_ := set $settings "caFile" (printf "/etc/countersign/vault-ca/%s.pem" $name) -}}
