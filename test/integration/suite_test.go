@@ -89,6 +89,8 @@ func chartValues(vault string) map[string]any {
 	return map[string]any{
 		"logLevel": "trace",
 		"vault":    map[string]any{"address": vault},
+		// Rules of TestIdentity log in as it.
+		"tenantServiceAccounts": []any{"vault-reader"},
 		"enforcement": map[string]any{
 			"default": "Enforce", "namespaces": map[string]any{warnNamespace: "Warn", auditNamespace: "Audit"},
 		},
