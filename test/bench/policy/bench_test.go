@@ -43,10 +43,18 @@ func BenchmarkDenied(b *testing.B) { benchmark(b, measureDenied) }
 
 func BenchmarkCompile(b *testing.B) { benchmark(b, measureCompile) }
 
-func benchmark(b *testing.B, measure func(engine, []rule) func(*testing.B)) {
+func benchmark(b *testing.B, measure measurement) {
+	b.Helper()
 	for _, one := range engines() {
 		for _, n := range sizes() {
-			b.Run(fmt.Sprintf("%s/rules=%d", one.name, n), measure(one, newRules(n)))
+			b.Run(fmt.Sprintf("%s/rules=%d", one.name, n), func(b *testing.B) {
+				body, err := measure(one, newRules(n))
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ResetTimer()
+				body(b)
+			})
 		}
 	}
 }
