@@ -349,18 +349,30 @@ func TestAllowedMatchDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// Rules that select by several labels are not tried one after another: each is
-// found under the label that the fewest of them ask for.
-func TestMatchTriesFewRules(t *testing.T) {
-	compiled := mustCompile(t, testSettings(), rulesText(1000))
-	asked := claim("any", "r", "secret/data/label/db")
-	labels := map[string]string{"env": "prod", "team": "t77"}
-	tried := 0
-	s := search{namespace: asked.Namespace, labels: labels, accepts: func(rule int) bool {
-		tried++
-		return compiled.grants(&compiled.allow[rule], asked, labels)
-	}}
-	if compiled.allowed.find(asked.Reads[0].Path, &s); s.best < 0 || tried > 1 {
-		t.Errorf("rule %d after %d tries, want one after one try", s.best, tried)
+// However many rules there are, one is tried: those of other namespaces are not
+// looked at, and a rule that selects by several labels is found under the one
+// that the fewest ask for.
+func TestMatchTriesOneRule(t *testing.T) {
+	authMount := func(c *Claim) { c.AuthMount = c.Namespace }
+	tests := map[string]struct {
+		claim  *Claim
+		labels map[string]string
+	}{
+		"by name":   {claim("team-7", "team-7-read", "secret/data/shared/db"), nil},
+		"by prefix": {with(claim("org-7-x", "r", "secret/data/org-7-x/a/db"), authMount), nil},
+		"by label":  {claim("any", "r", "secret/data/label/db"), map[string]string{"env": "prod", "team": "t7"}},
+	}
+	for _, rules := range []int{10, 1000} {
+		compiled := mustCompile(t, testSettings(), rulesText(rules))
+		for name, tc := range tests {
+			tried := 0
+			s := search{namespace: tc.claim.Namespace, labels: tc.labels, accepts: func(rule int) bool {
+				tried++
+				return compiled.grants(&compiled.allow[rule], tc.claim, tc.labels)
+			}}
+			if compiled.allowed.find(tc.claim.Reads[0].Path, &s); s.best < 0 || tried != 1 {
+				t.Errorf("%s, %d rules: rule %d after %d tries, want one after one", name, rules, s.best, tried)
+			}
+		}
 	}
 }
