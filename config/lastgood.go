@@ -53,11 +53,15 @@ func (s *LastGoodStore) load(ctx context.Context, settings policy.Settings) (*la
 	if len(configMap.BinaryData) == 0 {
 		return &lastGood{}, nil
 	}
+	var good *lastGood
 	entries, err := decodeEntries(configMap.BinaryData)
+	if err == nil {
+		good, err = compile(entries, settings)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ConfigMap %s: %w", s.key, err)
 	}
-	return compile(entries, settings)
+	return good, nil
 }
 
 // keep has the policy written by and by, if this replica leads or once it does.
@@ -84,7 +88,7 @@ func (s *LastGoodStore) Start(ctx context.Context) error {
 		case <-again:
 		}
 		again = nil
-		err := s.save(ctx, good.entries)
+		err := retry.RetryOnConflict(retry.DefaultRetry, func() error { return s.save(ctx, good.entries) })
 		s.metrics.kept(err == nil)
 		if err == nil {
 			continue

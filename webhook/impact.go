@@ -58,10 +58,11 @@ func (i *Impact) warnings(ctx context.Context, before, after *policy.Policy) adm
 	return i.compare(ctx, objects, before, after).warnings()
 }
 
-// list shares the objects with the cache; nobody changes them.
+// list shares the objects with the cache, where nobody changes them, and does
+// not wait for the statuses that the sync has just written.
 func (i *Impact) list(ctx context.Context) ([]api.Source, error) {
 	list := i.NewList()
-	if err := i.Objects.List(ctx, list, client.UnsafeDisableDeepCopy); err != nil {
+	if err := i.Objects.List(ctx, list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, err
 	}
 	objects := make([]api.Source, 0, apimeta.LenList(list))

@@ -15,11 +15,12 @@ import (
 
 // serveWebhooks registers them once there is a certificate: the webhook server
 // fails at once without. The channel closes when they are registered.
-func serveWebhooks(mgr ctrl.Manager, options *serveOptions, register func() error) (<-chan struct{}, error) {
+func serveWebhooks(mgr ctrl.Manager, options *serveOptions, register func()) (<-chan struct{}, error) {
 	served := make(chan struct{})
 	if options.certMode == certModeFiles {
+		register()
 		close(served)
-		return served, register()
+		return served, nil
 	}
 	certified := make(chan struct{})
 	issuer := newRotator(options, certified)
@@ -62,7 +63,7 @@ func newRotator(options *serveOptions, certified chan struct{}) *rotator.CertRot
 // whenCertified is a runnable that registers the webhooks late.
 type whenCertified struct {
 	certified, served chan struct{}
-	register          func() error
+	register          func()
 }
 
 var _ manager.LeaderElectionRunnable = whenCertified{}
@@ -75,9 +76,7 @@ func (w whenCertified) Start(ctx context.Context) error {
 		return nil
 	case <-w.certified:
 	}
-	if err := w.register(); err != nil {
-		return err
-	}
+	w.register()
 	close(w.served)
 	<-ctx.Done()
 	return nil

@@ -42,10 +42,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, setting
 		return fmt.Errorf("controller: %w", err)
 	}
 	certificates.NewExpiry(options.certDir, metrics.Registry)
-	served, err := serveWebhooks(mgr, options, func() error {
-		registerWebhooks(mgr, settings, judge, live)
-		return nil
-	})
+	served, err := serveWebhooks(mgr, options, func() { registerWebhooks(mgr, settings, judge, live) })
 	if err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
