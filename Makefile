@@ -59,6 +59,10 @@ fuzz: ## Run each fuzz test for FUZZ_TIME
 bench-policy: ## Measure the policy engine beside regular expressions and CEL
 	@cd test/bench/policy && go vet ./... && go test ./... >&2 && go run .
 
+.PHONY: bench-admission
+bench-admission: build run-tools ## Measure what admission adds to a create
+	@go run ./test/bench/admission
+
 .PHONY: lint
 lint: lint-tools ## Run the linters
 	bin/golangci-lint config verify
