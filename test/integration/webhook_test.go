@@ -110,4 +110,8 @@ func TestWebhookAway(t *testing.T) {
 	if got := n.data("app")["a"]; got != "1" {
 		t.Errorf("the Secret holds %q", got)
 	}
+	for _, finalizers := range []string{`["example.com/hold"]`, "null"} {
+		n.do("", "patch", "externalsecret", "app", "-n", n.ns, "--type=merge", "-p", `{"metadata":{"finalizers":`+finalizers+`}}`)
+	}
+	n.do("", "delete", "externalsecret", "app", "-n", n.ns)
 }
