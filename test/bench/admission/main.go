@@ -22,15 +22,15 @@ import (
 const manyRules = 10_000
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
-	defer stop()
-	if err := run(ctx); err != nil {
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "admission:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run() error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
+	defer stop()
 	env, err := harness.Start(ctx, harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}})
 	if err != nil {
 		return err

@@ -19,6 +19,8 @@ import (
 const (
 	releaseNamespace = "countersign-system"
 	role             = "reader"
+	// celName is that of the ValidatingAdmissionPolicy and what it looks up.
+	celName = "prefixes"
 	// setupLabel on a namespace says what admits its objects.
 	setupLabel = "bench.countersign.dev/setup"
 )
@@ -92,7 +94,7 @@ func (s *stage) createCEL(ctx context.Context) error {
 		},
 	}}
 	policy := &admissionregistrationv1.ValidatingAdmissionPolicy{
-		ObjectMeta: metav1.ObjectMeta{Name: "prefixes"},
+		ObjectMeta: metav1.ObjectMeta{Name: celName},
 		Spec: admissionregistrationv1.ValidatingAdmissionPolicySpec{
 			ParamKind:        kind,
 			MatchConstraints: &admissionregistrationv1.MatchResources{ResourceRules: []admissionregistrationv1.NamedRuleWithOperations{rule}},
@@ -102,10 +104,10 @@ func (s *stage) createCEL(ctx context.Context) error {
 		},
 	}
 	binding := &admissionregistrationv1.ValidatingAdmissionPolicyBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "prefixes"},
+		ObjectMeta: metav1.ObjectMeta{Name: celName},
 		Spec: admissionregistrationv1.ValidatingAdmissionPolicyBindingSpec{
-			PolicyName: "prefixes", ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
-			ParamRef:       &admissionregistrationv1.ParamRef{Name: "prefixes", Namespace: releaseNamespace, ParameterNotFoundAction: new(admissionregistrationv1.DenyAction)},
+			PolicyName: celName, ValidationActions: []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny},
+			ParamRef:       &admissionregistrationv1.ParamRef{Name: celName, Namespace: releaseNamespace, ParameterNotFoundAction: new(admissionregistrationv1.DenyAction)},
 			MatchResources: &admissionregistrationv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{setupLabel: setupCEL}}},
 		},
 	}
@@ -119,7 +121,7 @@ func (s *stage) setRules(ctx context.Context, number int) error {
 		prefixes[i] = fmt.Sprintf("kv/data/app-%d/", i)
 	}
 	prefixes[number-1] = "kv/data/allowed/"
-	parameters := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: releaseNamespace, Name: "prefixes"}, Data: map[string]string{"prefixes": strings.Join(prefixes, ",")}}
+	parameters := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: releaseNamespace, Name: celName}, Data: map[string]string{celName: strings.Join(prefixes, ",")}}
 	if err := s.put(ctx, parameters); err != nil {
 		return err
 	}
@@ -173,6 +175,6 @@ func (s *stage) awaitRules(ctx context.Context) error {
 // hasRule reports whether there is a rule for app-N.
 func (s *stage) hasRule(ctx context.Context, n int) bool {
 	parameters := &corev1.ConfigMap{}
-	err := s.env.Client.Get(ctx, client.ObjectKey{Namespace: releaseNamespace, Name: "prefixes"}, parameters)
-	return err == nil && strings.Contains(parameters.Data["prefixes"], fmt.Sprintf("app-%d/", n))
+	err := s.env.Client.Get(ctx, client.ObjectKey{Namespace: releaseNamespace, Name: celName}, parameters)
+	return err == nil && strings.Contains(parameters.Data[celName], fmt.Sprintf("app-%d/", n))
 }
