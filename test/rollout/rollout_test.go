@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"strconv"
 	"testing"
 	"time"
@@ -30,13 +29,6 @@ const (
 	// within bounds each step.
 	within = 2 * time.Minute
 )
-
-var shared *harness.Env
-
-func TestMain(m *testing.M) {
-	options := harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}}
-	os.Exit(harness.Main(m, options, func(env *harness.Env) { shared = env }))
-}
 
 // issuer makes certificates as the product does.
 func issuer() *rotator.CertRotator {
@@ -62,17 +54,20 @@ func agedCertificates(t *testing.T) map[string][]byte {
 	return map[string][]byte{"ca.crt": ca.CertPEM, "ca.key": ca.KeyPEM, "tls.crt": cert, "tls.key": key}
 }
 
-// cluster is the release with its replicas.
+// cluster is the release with its replicas, on an Env of its own.
 type cluster struct {
 	t        *testing.T
+	env      *harness.Env
 	release  harness.Release
 	replicas []*harness.Process
 }
 
+// install leaves the certificates' Secret with an aged CA, and starts nothing.
 func install(t *testing.T) *cluster {
 	t.Helper()
-	c := &cluster{t: t, release: harness.Release{Name: "countersign", Namespace: releaseNamespace, Values: map[string]any{
-		"vault": map[string]any{"address": shared.Vault.Addr},
+	env := harness.ForTest(t, harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}})
+	c := &cluster{t: t, env: env, release: harness.Release{Name: "countersign", Namespace: releaseNamespace, Values: map[string]any{
+		"vault": map[string]any{"address": env.Vault.Addr},
 		"policy": map[string]any{
 			"mounts": map[string]any{"kubernetes": map[string]any{"kv": 2}},
 			"allow": []any{map[string]any{
@@ -81,22 +76,19 @@ func install(t *testing.T) *cluster {
 			}},
 		},
 	}}}
-	if err := shared.InstallChart(t.Context(), c.release); err != nil {
+	if err := c.env.InstallChart(t.Context(), c.release); err != nil {
 		t.Fatal(err)
 	}
 	c.changeSecret(func(data map[string][]byte) { maps.Copy(data, agedCertificates(t)) })
-	if err := shared.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant}}); err != nil {
+	if err := c.env.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: tenant}}); err != nil {
 		t.Fatal(err)
-	}
-	for range 2 {
-		c.start()
 	}
 	return c
 }
 
-func (c *cluster) start() {
+func (c *cluster) start(args ...string) {
 	c.t.Helper()
-	process, err := shared.StartCountersign(c.t.Context(), c.release, harness.ProcessOptions{Args: []string{"--shutdown-delay=3s"}})
+	process, err := c.env.StartCountersign(c.t.Context(), c.release, harness.ProcessOptions{Args: append([]string{"--shutdown-delay=3s"}, args...)})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -121,7 +113,7 @@ func (c *cluster) secret() *corev1.Secret {
 	c.t.Helper()
 	secret := &corev1.Secret{}
 	key := client.ObjectKey{Namespace: releaseNamespace, Name: "countersign-webhook-cert"}
-	if err := shared.Client.Get(c.t.Context(), key, secret); err != nil {
+	if err := c.env.Client.Get(c.t.Context(), key, secret); err != nil {
 		c.t.Fatal(err)
 	}
 	return secret
@@ -135,7 +127,7 @@ func (c *cluster) changeSecret(change func(map[string][]byte)) {
 			secret.Data = map[string][]byte{}
 		}
 		change(secret.Data)
-		return shared.Client.Update(ctx, secret)
+		return c.env.Client.Update(ctx, secret)
 	})
 }
 
@@ -148,9 +140,9 @@ func (c *cluster) reloadPolicy(number int) {
 	}, Data: map[string]string{"policy.yaml": text}}
 	var err error
 	if number == 0 {
-		err = shared.Client.Create(c.t.Context(), configMap)
+		err = c.env.Client.Create(c.t.Context(), configMap)
 	} else {
-		err = shared.Client.Update(c.t.Context(), configMap)
+		err = c.env.Client.Update(c.t.Context(), configMap)
 	}
 	if err != nil {
 		c.t.Fatal(err)
@@ -188,8 +180,10 @@ func leafOf(replica *harness.Process) ([]byte, error) {
 // Issue 4, points 4 and 5: 0 failed, 0 wrongly admitted, 0 wrongly refused.
 func TestAdmissionIsNeverInterrupted(t *testing.T) {
 	c := install(t)
+	c.start()
+	c.start()
 	old := c.secret().Data["ca.crt"]
-	l := startLoad(t, shared.Client, perSecond)
+	l := startLoad(t, c.env.Client, perSecond)
 
 	c.reloadPolicy(0)
 	c.replace()
