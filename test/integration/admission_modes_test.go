@@ -10,8 +10,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	kesv1 "github.com/countersign/countersign/api/kes/v1"
 	"github.com/countersign/countersign/test/harness"
 )
 
@@ -128,19 +131,34 @@ deny:
 	}
 }
 
-// A namespace of the same apply, which no cache has seen yet, is no reason to
-// refuse.
+// A namespace that no cache has seen yet is no reason to refuse: not in one
+// apply, and not where the one follows the other at once.
 func TestNamespaceCreatedAMomentAgo(t *testing.T) {
 	n := newTenant(t)
 	n.changePolicy(func() {
 		n.writePolicy("policy-"+n.ns, policyHead+`
 allow: [{name: tier, namespaces: {matchLabels: {tier: NS}}, paths: [kubernetes/data/tier/NS], roles: [`+role+`]}]`)
 	})
-	for i := range 20 {
-		fresh := fmt.Sprintf("fresh-%s-%d", n.ns, i)
-		manifests := "apiVersion: v1\nkind: Namespace\nmetadata: {name: " + fresh + ", labels: {tier: " + n.ns + "}}\n---\n" +
-			(&tenant{t: t, ns: fresh}).manifest("app", vaultHead+"dataFrom: [kubernetes/data/tier/"+n.ns+"]")
-		n.do(manifests, "apply", "-f", "-")
+	spec := vaultHead + "dataFrom: [kubernetes/data/tier/" + n.ns + "]"
+	manifests := "apiVersion: v1\nkind: Namespace\nmetadata: {name: fresh-" + n.ns + ", labels: {tier: " + n.ns + "}}\n---\n" +
+		(&tenant{t: t, ns: "fresh-" + n.ns}).manifest("app", spec)
+	n.do(manifests, "apply", "-f", "-")
+	var group errgroup.Group
+	for i := range 50 {
+		group.Go(func() error {
+			fresh := fmt.Sprintf("fresh-%s-%d", n.ns, i)
+			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: fresh, Labels: map[string]string{"tier": n.ns}}}
+			object := &kesv1.ExternalSecret{ObjectMeta: metav1.ObjectMeta{Namespace: fresh, Name: "app"}, Spec: kesv1.ExternalSecretSpec{
+				BackendType: kesv1.BackendVault, VaultRole: role, DataFrom: []string{"kubernetes/data/tier/" + n.ns},
+			}}
+			if err := n.env.Client.Create(t.Context(), namespace); err != nil {
+				return err
+			}
+			return n.env.Client.Create(t.Context(), object)
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
