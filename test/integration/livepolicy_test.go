@@ -240,6 +240,29 @@ func TestLastGoodIsTheLeadersAlone(t *testing.T) {
 		}
 		return nil
 	})
+
+	// Where nothing can be kept, the metric says so, and the policy is in force.
+	n.do("", "delete", "configmap", lastGoodName, "-n", releaseNamespace)
+	n.changePolicy(func() { n.writePolicy(n.policyName(), n.grantShared("three")) })
+	n.awaitMetric("countersign_policy_last_good_success 0")
+	if err := n.env.InstallChart(t.Context(), n.release); err != nil {
+		t.Fatal(err)
+	}
+	n.changePolicy(func() { n.writePolicy(n.policyName(), n.grantShared("four")) })
+	n.awaitMetric("countersign_policy_last_good_success 1")
+	if len(n.lastGood().BinaryData[n.policyName()]) == 0 {
+		t.Error("nothing is kept in the new ConfigMap")
+	}
+}
+
+func (n *tenant) awaitMetric(line string) {
+	n.t.Helper()
+	harness.Await(n.t, within, func(context.Context) error {
+		if !strings.Contains(n.metrics(), "\n"+line+"\n") {
+			return fmt.Errorf("the metrics lack %s", line)
+		}
+		return nil
+	})
 }
 
 // withoutLeader has a process that serves and does not lead.
