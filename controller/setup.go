@@ -58,8 +58,8 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Tr
 
 // newQueue is called when the controller starts.
 func newQueue(registry prometheus.Registerer) func(string, workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
-	return func(_ string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
-		queue := fairqueue.New(workers, limiter, clock.RealClock{})
+	return func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+		queue := fairqueue.New(name, workers, limiter, clock.RealClock{})
 		registry.MustRegister(queue)
 		return queue
 	}

@@ -19,7 +19,10 @@ import (
 // judged by what it asks anew: references that the old object had already pass,
 // whatever policy says now, since the controller judges them again before any
 // read; a finalizer can always be removed.
-type Enforce[T api.Source] struct {
+type Enforce[T api.Source] struct{ *Enforcement }
+
+// Enforcement is what all dialects share.
+type Enforcement struct {
 	Judge    *config.Judge
 	Settings *config.Settings
 	Metrics  *Metrics
@@ -55,7 +58,7 @@ func (e *Enforce[T]) validate(ctx context.Context, object T, old *policy.Claim) 
 	return e.answer(ctx, request, verdict)
 }
 
-func (e *Enforce[T]) answer(ctx context.Context, request admission.Request, verdict *policy.Verdict) (admission.Warnings, error) {
+func (e *Enforcement) answer(ctx context.Context, request admission.Request, verdict *policy.Verdict) (admission.Warnings, error) {
 	outcome := verdict.Outcome()
 	e.Metrics.observe(request.Namespace, string(outcome))
 	record(ctx, verdict)

@@ -47,11 +47,11 @@ func newEnforce(t *testing.T, text string) *Enforce[*kesv1.ExternalSecret] {
 		}
 	}
 	inForce := compiled(t, text)
-	return &Enforce[*kesv1.ExternalSecret]{
+	return &Enforce[*kesv1.ExternalSecret]{&Enforcement{
 		Judge:    &config.Judge{Policy: func() *policy.Policy { return inForce }, Namespaces: namespaces, Live: namespaces},
 		Settings: &config.Settings{Vaults: map[string]config.Vault{config.DefaultVault: {AuthMount: "kubernetes", Role: "reader"}}},
 		Metrics:  NewMetrics(prometheus.NewRegistry()),
-	}
+	}}
 }
 
 // counted are the counters by their labels.

@@ -96,7 +96,7 @@ func newGuard(t *testing.T, standing ...*corev1.ConfigMap) *Guard {
 		ConfigMaps: known,
 		Impact: &Impact{
 			Judge: &config.Judge{Namespaces: known, Live: known}, Objects: known,
-			NewList: func() client.ObjectList { return &kesv1.ExternalSecretList{} }, Defaults: defaults(),
+			NewLists: func() []client.ObjectList { return []client.ObjectList{&kesv1.ExternalSecretList{}} }, Defaults: defaults(),
 		},
 	}
 }

@@ -31,8 +31,8 @@ type Impact struct {
 	Judge *config.Judge
 	// Objects holds the objects, in a cache.
 	Objects client.Reader
-	// NewList makes an empty list of them.
-	NewList  func() client.ObjectList
+	// NewLists makes empty lists of them, one for each dialect.
+	NewLists func() []client.ObjectList
 	Defaults api.Defaults
 }
 
@@ -61,20 +61,25 @@ func (i *Impact) warnings(ctx context.Context, before, after *policy.Policy) adm
 // list shares the objects with the cache, where nobody changes them, and does
 // not wait for the statuses that the sync has just written.
 func (i *Impact) list(ctx context.Context) ([]api.Source, error) {
-	list := i.NewList()
-	if err := i.Objects.List(ctx, list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
-		return nil, err
-	}
-	objects := make([]api.Source, 0, apimeta.LenList(list))
-	err := apimeta.EachListItem(list, func(item runtime.Object) error {
-		object, ok := item.(api.Source)
-		if !ok {
-			return fmt.Errorf("%T is not of a dialect", item)
+	var objects []api.Source
+	for _, list := range i.NewLists() {
+		if err := i.Objects.List(ctx, list, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
+			return nil, err
 		}
-		objects = append(objects, object)
-		return nil
-	})
-	return objects, err
+		objects = slices.Grow(objects, apimeta.LenList(list))
+		err := apimeta.EachListItem(list, func(item runtime.Object) error {
+			object, ok := item.(api.Source)
+			if !ok {
+				return fmt.Errorf("%T is not of a dialect", item)
+			}
+			objects = append(objects, object)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return objects, nil
 }
 
 // compare leaves out what cannot be judged, such as an object of a namespace

@@ -2,10 +2,9 @@ package webhook
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
-
-	"github.com/countersign/countersign/api"
 )
 
 // The paths that the chart's webhook configurations call.
@@ -15,13 +14,16 @@ const (
 	PolicyPath  = "/policy"
 )
 
-// Register serves both webhooks for one dialect. The manager's webhook server
+// Register serves both webhooks for all dialects. The manager's webhook server
 // must find its certificates by then. Panics are the Server's to recover.
-func Register[T api.Source](mgr ctrl.Manager, stamp *Stamp, enforce *Enforce[T]) {
+func Register(mgr ctrl.Manager, stamp *Stamp, enforcement *Enforcement, validators map[schema.GroupVersionKind]Validator) {
+	handlers := byKind{}
+	for kind, validator := range validators {
+		handlers[kind] = validator(mgr.GetScheme(), enforcement)
+	}
 	server := mgr.GetWebhookServer()
 	server.Register(StampPath, &admission.Webhook{Handler: stamp, RecoverPanic: new(false)})
-	validator := admission.WithValidator(mgr.GetScheme(), enforce)
-	server.Register(EnforcePath, &admission.Webhook{Handler: audited{validator.Handler}, RecoverPanic: new(false)})
+	server.Register(EnforcePath, &admission.Webhook{Handler: handlers, RecoverPanic: new(false)})
 }
 
 // RegisterGuard serves the webhook for policy ConfigMaps.

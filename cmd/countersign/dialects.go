@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign/countersign/api"
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
+	"github.com/countersign/countersign/webhook"
 )
 
 // dialect is an ExternalSecret API.
@@ -19,6 +20,7 @@ type dialect struct {
 	addToScheme func(*runtime.Scheme) error
 	newObject   func() api.Source
 	newList     func() client.ObjectList
+	validator   webhook.Validator
 }
 
 // dialects are all of them; a further one is a line here.
@@ -27,6 +29,7 @@ func dialects() []dialect {
 		{
 			kesv1.GroupVersion().WithKind(kesv1.Kind), kesv1.AddToScheme,
 			func() api.Source { return &kesv1.ExternalSecret{} }, func() client.ObjectList { return &kesv1.ExternalSecretList{} },
+			webhook.ValidatorOf[*kesv1.ExternalSecret](),
 		},
 	}
 }
@@ -38,6 +41,38 @@ func dialectOf(kind schema.GroupVersionKind) (dialect, bool) {
 		return dialect{}, false
 	}
 	return all[i], true
+}
+
+// name is of the dialect's controller, in logs and metrics.
+func (d dialect) name() string {
+	return strings.ToLower(d.kind.Kind) + "." + d.kind.Group
+}
+
+// newObjects are empty objects of all dialects.
+func newObjects() []client.Object {
+	var all []client.Object
+	for _, one := range dialects() {
+		all = append(all, one.newObject())
+	}
+	return all
+}
+
+// newLists are empty lists of all dialects.
+func newLists() []client.ObjectList {
+	var all []client.ObjectList
+	for _, one := range dialects() {
+		all = append(all, one.newList())
+	}
+	return all
+}
+
+// validators of all dialects, by kind.
+func validators() map[schema.GroupVersionKind]webhook.Validator {
+	all := map[schema.GroupVersionKind]webhook.Validator{}
+	for _, one := range dialects() {
+		all[one.kind] = one.validator
+	}
+	return all
 }
 
 // hasKind tells a kind of a dialect in another version or group.

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
-	kesv1 "github.com/countersign/countersign/api/kes/v1"
 	"github.com/countersign/countersign/policy"
 	"github.com/countersign/countersign/webhook"
 )
@@ -49,7 +48,7 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 // Secrets stay: they tell who has changed one.
 func cacheOptions(namespace string) cache.Options {
 	policyConfigMaps := labels.SelectorFromSet(labels.Set{policy.Label: "true"})
-	return cache.Options{
+	options := cache.Options{
 		// A read of a kind that nobody watches fails, instead of filling the
 		// memory with all of them.
 		ReaderFailOnMissingInformer: true,
@@ -58,10 +57,13 @@ func cacheOptions(namespace string) cache.Options {
 				Namespaces: map[string]cache.Config{namespace: {}},
 				Label:      policyConfigMaps,
 			},
-			&kesv1.ExternalSecret{}: {Transform: cache.TransformStripManagedFields()},
-			namespaceMetadata():     {Transform: cache.TransformStripManagedFields()},
+			namespaceMetadata(): {Transform: cache.TransformStripManagedFields()},
 		},
 	}
+	for _, object := range newObjects() {
+		options.ByObject[object] = cache.ByObject{Transform: cache.TransformStripManagedFields()}
+	}
+	return options
 }
 
 func namespaceMetadata() *metav1.PartialObjectMetadata {

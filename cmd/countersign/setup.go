@@ -14,8 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/countersign/countersign/api"
-	kesv1 "github.com/countersign/countersign/api/kes/v1"
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/controller"
 	"github.com/countersign/countersign/controller/vault"
@@ -26,20 +24,22 @@ import (
 // setUp wires policy, webhooks and controller into the manager.
 func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings, vaults *openVaults) error {
 	// The webhooks of a replica that does not lead need them too.
-	for _, watched := range []client.Object{namespaceMetadata(), &kesv1.ExternalSecret{}} {
+	for _, watched := range append(newObjects(), namespaceMetadata()) {
 		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
 			return fmt.Errorf("watch %T: %w", watched, err)
 		}
 	}
-	policyChanged := make(trigger, 1)
-	live, err := addLivePolicy(mgr, options, settings, policyChanged)
+	var policyChanged triggers
+	live, err := addLivePolicy(mgr, options, settings, &policyChanged)
 	if err != nil {
 		return err
 	}
 	judge := &config.Judge{Policy: live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
-	triggers := controller.Triggers{PolicyChanged: policyChanged, VaultBack: vaults.back}
-	if err := reconciler(mgr, settings, judge, vaults.Vaults).SetupWithManager(mgr, "externalsecret", triggers, metrics.Registry); err != nil {
-		return fmt.Errorf("controller: %w", err)
+	for _, one := range dialects() {
+		again := controller.Triggers{PolicyChanged: policyChanged.add(), VaultBack: vaults.back.add()}
+		if err := reconciler(mgr, one, settings, judge, vaults.Vaults).SetupWithManager(mgr, one.name(), again, metrics.Registry); err != nil {
+			return fmt.Errorf("controller of %s: %w", one.kind, err)
+		}
 	}
 	certificates.NewExpiry(options.certDir, metrics.Registry)
 	served, err := serveWebhooks(mgr, options, func() { registerWebhooks(mgr, settings, judge, live) })
@@ -51,7 +51,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, setting
 
 // addLivePolicy has the policy followed, and kept across restarts where there
 // is a ConfigMap for it.
-func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settings, changed trigger) (*config.LivePolicy, error) {
+func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Settings, changed *triggers) (*config.LivePolicy, error) {
 	live := &config.LivePolicy{
 		Cache: mgr.GetCache(), Namespace: options.namespace, Settings: settings.PolicySettings(),
 		Recorder: mgr.GetEventRecorder("countersign-policy"),
@@ -68,29 +68,23 @@ func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Set
 	return live, mgr.Add(live)
 }
 
-func reconciler(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge, vaults vault.Vaults) *controller.Reconciler {
+func reconciler(mgr ctrl.Manager, of dialect, settings *config.Settings, judge *config.Judge, vaults vault.Vaults) *controller.Reconciler {
 	return &controller.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
-		New:      func() api.Source { return &kesv1.ExternalSecret{} },
-		NewList:  newList,
+		New: of.newObject, NewList: of.newList,
 		Defaults: settings.Defaults(), Judge: judge, Vaults: vaults,
 		Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("countersign"),
 		Restores: controller.NewRestores(clock.RealClock{}),
 	}
 }
 
-func newList() client.ObjectList { return &kesv1.ExternalSecretList{} }
-
 func registerWebhooks(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge, live *config.LivePolicy) {
 	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *settings.RecordRequester}
-	enforce := &webhook.Enforce[*kesv1.ExternalSecret]{
-		Judge: judge, Settings: settings,
-		Metrics: webhook.NewMetrics(metrics.Registry),
-	}
-	webhook.Register(mgr, stamp, enforce)
+	enforcement := &webhook.Enforcement{Judge: judge, Settings: settings, Metrics: webhook.NewMetrics(metrics.Registry)}
+	webhook.Register(mgr, stamp, enforcement, validators())
 	webhook.RegisterGuard(mgr, &webhook.Guard{
 		Live: live, ConfigMaps: mgr.GetAPIReader(),
-		Impact: &webhook.Impact{Judge: judge, Objects: mgr.GetClient(), NewList: newList, Defaults: settings.Defaults()},
+		Impact: &webhook.Impact{Judge: judge, Objects: mgr.GetClient(), NewLists: newLists, Defaults: settings.Defaults()},
 	})
 }
 

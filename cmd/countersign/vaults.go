@@ -21,11 +21,11 @@ const revokeWithin = 5 * time.Second
 type openVaults struct {
 	vault.Vaults
 
-	back trigger
+	back *triggers
 }
 
 func newVaults(mgr ctrl.Manager, settings *config.Settings) (*openVaults, error) {
-	back := make(trigger, 1)
+	back := &triggers{}
 	opened, err := vault.OpenAll(settings.Vaults, vault.Surroundings{
 		Mint: vault.NewMinter(mgr.GetClient()), Clock: clock.RealClock{},
 		Metrics: vault.NewMetrics(metrics.Registry), Back: back.pull,
@@ -42,13 +42,22 @@ func (v *openVaults) revoke(ctx context.Context) {
 	}
 }
 
-// trigger has the controller look at objects that nobody has changed. One
-// pending event is enough: it is for all of them.
-type trigger chan event.GenericEvent
+// triggers have each controller look at objects that nobody has changed.
+type triggers []chan event.GenericEvent
 
-func (t trigger) pull() {
-	select {
-	case t <- event.GenericEvent{Object: &corev1.ConfigMap{}}:
-	default:
+// add makes one for a controller, before anything is pulled.
+func (t *triggers) add() <-chan event.GenericEvent {
+	one := make(chan event.GenericEvent, 1)
+	*t = append(*t, one)
+	return one
+}
+
+// pull leaves one event pending at most: it is for all objects.
+func (t *triggers) pull() {
+	for _, one := range *t {
+		select {
+		case one <- event.GenericEvent{Object: &corev1.ConfigMap{}}:
+		default:
+		}
 	}
 }

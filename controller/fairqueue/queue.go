@@ -19,6 +19,8 @@ type Queue struct {
 	limiter workqueue.TypedRateLimiter[request]
 	clock   clock.WithTickerAndDelayedExecution
 
+	description *prometheus.Desc
+
 	mutex  sync.Mutex
 	later  map[request]delayed
 	closed bool
@@ -33,13 +35,15 @@ type delayed struct {
 
 var _ priorityqueue.PriorityQueue[request] = &Queue{}
 
-// New makes a queue for a number of workers. The limiter says how long to wait
+// New makes the queue of a controller for a number of workers. The limiter says how long to wait
 // after errors.
-func New(workers int, limiter workqueue.TypedRateLimiter[request], c clock.WithTickerAndDelayedExecution) *Queue {
+func New(name string, workers int, limiter workqueue.TypedRateLimiter[request], c clock.WithTickerAndDelayedExecution) *Queue {
 	lanes := newLanes(workers)
 	return &Queue{
 		Typed: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[request]{Clock: c, Queue: lanes}),
 		lanes: lanes, limiter: limiter, clock: c, later: map[request]delayed{},
+		description: prometheus.NewDesc("countersign_queue_length", "ExternalSecrets that wait for their turn, by lane (fresh, backlog).",
+			[]string{"lane"}, prometheus.Labels{"controller": name}),
 	}
 }
 
@@ -137,15 +141,11 @@ func (q *Queue) come(r request, at time.Time) {
 }
 
 // Describe and Collect make the queue a metric: how much waits in each lane.
-func (q *Queue) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- description() }
+func (q *Queue) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- q.description }
 
 // Collect counts at each scrape.
 func (q *Queue) Collect(metrics chan<- prometheus.Metric) {
 	ofFresh, ofBacklog := q.lanes.lengths()
-	metrics <- prometheus.MustNewConstMetric(description(), prometheus.GaugeValue, float64(ofFresh), "fresh")
-	metrics <- prometheus.MustNewConstMetric(description(), prometheus.GaugeValue, float64(ofBacklog), "backlog")
-}
-
-func description() *prometheus.Desc {
-	return prometheus.NewDesc("countersign_queue_length", "ExternalSecrets that wait for their turn, by lane (fresh, backlog).", []string{"lane"}, nil)
+	metrics <- prometheus.MustNewConstMetric(q.description, prometheus.GaugeValue, float64(ofFresh), "fresh")
+	metrics <- prometheus.MustNewConstMetric(q.description, prometheus.GaugeValue, float64(ofBacklog), "backlog")
 }

@@ -25,7 +25,7 @@ func newQueue(t *testing.T) (*Queue, *testclock.FakeClock) {
 	t.Helper()
 	c := testclock.NewFakeClock(time.Unix(1_800_000_000, 0))
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[request](second, time.Minute)
-	q := New(8, limiter, c)
+	q := New("test", 8, limiter, c)
 	t.Cleanup(q.ShutDown)
 	return q, c
 }
@@ -197,7 +197,7 @@ func TestShutDown(t *testing.T) {
 func TestNothingIsLost(t *testing.T) {
 	const workers, namespaces, each = 8, 5, 200
 	limiter := workqueue.DefaultTypedControllerRateLimiter[request]()
-	q := New(workers, limiter, clock.RealClock{})
+	q := New("test", workers, limiter, clock.RealClock{})
 	done := make(chan request, namespaces*each)
 	var working sync.WaitGroup
 	for range workers {
@@ -238,7 +238,7 @@ func TestNothingIsLost(t *testing.T) {
 }
 
 func BenchmarkQueue(b *testing.B) {
-	q := New(8, workqueue.DefaultTypedControllerRateLimiter[request](), clock.RealClock{})
+	q := New("test", 8, workqueue.DefaultTypedControllerRateLimiter[request](), clock.RealClock{})
 	defer q.ShutDown()
 	requests := make([]request, 10_000)
 	for i := range requests {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -35,7 +36,10 @@ func (e *ExternalSecret) Render(values api.Values) (*api.Content, field.ErrorLis
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	content := template.content(data)
+	content, errs := template.content(data)
+	if len(errs) > 0 {
+		return nil, errs
+	}
 	if err := checkSize(content.Data, spec); err != nil {
 		return nil, field.ErrorList{err}
 	}
@@ -49,7 +53,8 @@ func (e *ExternalSecret) spread(data map[string][]byte, values api.Values, key s
 		return field.ErrorList{err}
 	}
 	var errs field.ErrorList
-	for name, value := range object {
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		value := object[name]
 		if problems := validation.IsConfigMapKey(name); len(problems) > 0 {
 			errs = append(errs, field.Invalid(at, key, fmt.Sprintf("field %q cannot be a key of a Secret: %s", name, problems[0])))
 			continue
