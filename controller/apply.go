@@ -5,14 +5,16 @@ import (
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/sets"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/util/csaupgrade"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/countersign/countersign/api"
 )
@@ -20,53 +22,82 @@ import (
 // apply writes the Secret, on the condition that what stood there when Vault
 // was read still does: nothing, or that very version.
 func (r *Reconciler) apply(ctx context.Context, source api.Source, secret *standing, content *api.Content) (*api.SecretState, error) {
-	apply := secretApply(source, content)
-	write := r.create
-	if !secret.isGone() {
-		if err := r.takeOverFields(ctx, secret); err != nil {
-			return nil, err
-		}
-		apply.WithUID(secret.meta.UID).WithResourceVersion(secret.meta.ResourceVersion)
-		write = r.serverSideApply
-	}
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(apply)
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(secretApply(source, content))
 	if err != nil {
 		return nil, err
 	}
-	written := &unstructured.Unstructured{Object: fields}
-	if err := write(ctx, written); err != nil {
+	wanted := &unstructured.Unstructured{Object: fields}
+	var written *metav1.PartialObjectMetadata
+	if secret.isGone() {
+		written, err = r.create(ctx, source, wanted)
+	} else {
+		written, err = r.update(ctx, source, secret.meta, wanted)
+	}
+	if err != nil {
 		return nil, err
 	}
-	state := &api.SecretState{UID: written.GetUID()}
-	if entry := ownEntry(written.GetManagedFields()); entry != nil {
-		state.AppliedAt, state.Keys = *entry.Time, dataKeys(entry)
-	}
-	return state, nil
+	return stateOf(written), nil
 }
 
 // create is no apply: that would merge into a Secret that somebody else has
 // created meanwhile.
-func (r *Reconciler) create(ctx context.Context, secret *unstructured.Unstructured) error {
-	return r.Create(ctx, secret, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency)
+func (r *Reconciler) create(ctx context.Context, source api.Source, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+	written := wanted.DeepCopy()
+	if err := r.Create(ctx, written, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency); err != nil {
+		return nil, err
+	}
+	created := metadataOf(written)
+	// Later it would be a write where nothing else is new. The Secret is
+	// complete: where this fails, its next change makes up for it.
+	_ = r.takeOverFields(ctx, source, created)
+	return created, nil
 }
 
-// serverSideApply opts out of reading its own writes, which would start a
-// cache of whole Secrets.
-func (r *Reconciler) serverSideApply(ctx context.Context, secret *unstructured.Unstructured) error {
-	return r.Apply(ctx, client.ApplyConfigurationFromUnstructured(secret),
+func (r *Reconciler) update(ctx context.Context, source api.Source, secret *metav1.PartialObjectMetadata, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+	if err := r.takeOverFields(ctx, source, secret); err != nil {
+		return nil, err
+	}
+	written := wanted.DeepCopy()
+	written.SetUID(secret.UID)
+	written.SetResourceVersion(secret.ResourceVersion)
+	// Reading our own writes would start a cache of whole Secrets.
+	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written),
 		client.FieldOwner(FieldManager), client.ForceOwnership, client.DisableReadYourWritesConsistency)
+	if why := unchangeable(err); why != "" {
+		return r.recreate(ctx, source, secret, wanted, why)
+	}
+	return metadataOf(written), err
 }
 
-// takeOverFields turns what we own by creating the Secret into what we own by
-// applying it, once in a Secret's life: only then does an apply remove a key
-// that is asked for no more.
+// takeOverFields turns what we own by creating the Secret, and what whoever made
+// it for this object owns, into what we own by applying it, once in a Secret's
+// life: only then does an apply remove what is asked for no more.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply-to-server-side-apply
-func (r *Reconciler) takeOverFields(ctx context.Context, secret *standing) error {
-	patch, err := csaupgrade.UpgradeManagedFieldsPatch(secret.meta, sets.New(FieldManager), FieldManager)
-	if err != nil || len(patch) == 0 {
+func (r *Reconciler) takeOverFields(ctx context.Context, source api.Source, secret *metav1.PartialObjectMetadata) error {
+	before := secret.DeepCopy()
+	if err := csaupgrade.UpgradeManagedFields(secret, formerManagers(source, secret), FieldManager); err != nil {
 		return err
 	}
-	return r.Patch(ctx, secret.meta, client.RawPatch(types.JSONPatchType, patch), client.DisableReadYourWritesConsistency)
+	if equality.Semantic.DeepEqual(before.ManagedFields, secret.ManagedFields) {
+		return nil
+	}
+	if err := trimToApplied(ownEntry(secret.ManagedFields)); err != nil {
+		return err
+	}
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	return r.Patch(ctx, secret, patch, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency)
+}
+
+// trimToApplied leaves the leaves: whoever creates an object owns its maps as
+// well, whoever applies it does not. The next apply finds nothing to write then.
+func trimToApplied(entry *metav1.ManagedFieldsEntry) error {
+	fields := &fieldpath.Set{}
+	if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
+		return err
+	}
+	trimmed, err := fields.Leaves().ToJSON()
+	entry.FieldsV1 = metav1.NewFieldsV1(string(trimmed))
+	return err
 }
 
 func secretApply(source api.Source, content *api.Content) *corev1ac.SecretApplyConfiguration {
@@ -90,4 +121,20 @@ func ownerReference(source api.Source) *metav1ac.OwnerReferenceApplyConfiguratio
 	return metav1ac.OwnerReference().
 		WithAPIVersion(apiVersion).WithKind(kind).
 		WithName(source.GetName()).WithUID(source.GetUID()).WithController(true)
+}
+
+// metadataOf leaves the data behind.
+func metadataOf(secret *unstructured.Unstructured) *metav1.PartialObjectMetadata {
+	meta := apimeta.AsPartialObjectMetadata(secret)
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return meta
+}
+
+// stateOf is how the Secret was left.
+func stateOf(secret *metav1.PartialObjectMetadata) *api.SecretState {
+	state := &api.SecretState{UID: secret.UID}
+	if entry := ownEntry(secret.ManagedFields); entry != nil {
+		state.AppliedAt, state.Keys = *entry.Time, dataKeys(entry)
+	}
+	return state
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/controller/vault"
@@ -82,23 +84,54 @@ func outcomeOf(err error) (*outcome, error) {
 // outcomeOfWrite keeps the cause and the field of a refused write, and never
 // its text: that may quote a value. A conflict is tried again from the start.
 func outcomeOfWrite(err error) (*outcome, error) {
+	var held *heldError
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return nil, fmt.Errorf("apply Secret: %w", err)
+	switch {
+	case errors.As(err, &held):
+		return &outcome{failure: refused(held.Error())}, nil
+	case !errors.As(err, &status):
+		return nil, fmt.Errorf("write Secret: %w", err)
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return &outcome{idle: true}, nil
+	case isOvertaken(err), isPassing(err):
+		return nil, fmt.Errorf("write Secret: %s", apierrors.ReasonForError(err))
 	}
-	if apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || isPassing(err) {
-		return nil, fmt.Errorf("apply Secret: %s", apierrors.ReasonForError(err))
+	lines := []string{"the apiserver refuses the Secret: " + string(apierrors.ReasonForError(err))}
+	if isOverQuota(err) {
+		lines = append(lines, "a ResourceQuota of the namespace has no room for it")
 	}
-	causes := []string{"the apiserver refuses the Secret: " + string(apierrors.ReasonForError(err))}
-	if details := status.Status().Details; details != nil {
-		for _, cause := range details.Causes {
-			causes = append(causes, fmt.Sprintf("%s: %s", cause.Field, cause.Type))
-		}
+	for _, cause := range causesOf(err) {
+		lines = append(lines, fmt.Sprintf("%s: %s", cause.Field, cause.Type))
 	}
-	return &outcome{failure: &failure{reason: reasonSecretRefused, message: strings.Join(causes, "; "), retries: true}}, nil
+	return &outcome{failure: refused(strings.Join(lines, "; "))}, nil
 }
 
+func refused(message string) *failure {
+	return &failure{reason: reasonSecretRefused, message: message, retries: true}
+}
+
+func causesOf(err error) []metav1.StatusCause {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return nil
+	}
+	return status.Status().Details.Causes
+}
+
+// isOvertaken: the Secret is not what it was when Vault was read.
+func isOvertaken(err error) bool {
+	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
+}
+
+// isOverQuota goes by the text: the admission plugin says it nowhere else.
+// https://kubernetes.io/docs/concepts/policy/resource-quotas/
+func isOverQuota(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// isPassing: asked again the apiserver may say something else.
 func isPassing(err error) bool {
-	return apierrors.IsTooManyRequests(err) || apierrors.IsTimeout(err) ||
+	var status apierrors.APIStatus
+	return !errors.As(err, &status) || apierrors.IsTooManyRequests(err) || apierrors.IsTimeout(err) ||
 		apierrors.IsServerTimeout(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err)
 }

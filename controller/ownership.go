@@ -1,10 +1,12 @@
 package controller
 
 import (
+	"encoding/json"
 	"fmt"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 
 	"github.com/countersign/countersign/api"
 )
@@ -49,4 +51,37 @@ func isPredecessor(source api.Source, owner metav1.OwnerReference) bool {
 	kind := source.GetObjectKind().GroupVersionKind()
 	group, err := schema.ParseGroupVersion(owner.APIVersion)
 	return err == nil && group.Group == kind.Group && owner.Kind == kind.Kind && owner.Name == source.GetName()
+}
+
+// formerManagers are those whose fields are ours to keep or drop: ourselves
+// before the first apply, and whoever wrote that the Secret belongs to this
+// object or an earlier one, be it kubernetes-external-secrets or a restore.
+func formerManagers(source api.Source, secret *metav1.PartialObjectMetadata) sets.Set[string] {
+	managers := sets.New(FieldManager)
+	for _, owner := range secret.OwnerReferences {
+		if owner.UID != source.GetUID() && !isPredecessor(source, owner) {
+			continue
+		}
+		for _, entry := range secret.ManagedFields {
+			if entry.Operation == metav1.ManagedFieldsOperationUpdate && entry.Subresource == "" && wroteOwner(entry, owner) {
+				managers.Insert(entry.Manager)
+			}
+		}
+	}
+	return managers
+}
+
+// wroteOwner looks for the reference's key in the entry's fields.
+// https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+func wroteOwner(entry metav1.ManagedFieldsEntry, owner metav1.OwnerReference) bool {
+	var fields struct {
+		Metadata struct {
+			Owners map[string]json.RawMessage `json:"f:ownerReferences"`
+		} `json:"f:metadata"`
+	}
+	if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
+		return false
+	}
+	_, found := fields.Metadata.Owners[fmt.Sprintf("k:{\"uid\":%q}", owner.UID)]
+	return found
 }

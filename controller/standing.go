@@ -45,6 +45,15 @@ func (r *Reconciler) standing(ctx context.Context, source api.Source) (*standing
 	return secretMetadata(ctx, r.Live, source)
 }
 
+// isEnding reports a namespace that is being deleted: nothing can be created in
+// it, and all that is in it goes.
+func (r *Reconciler) isEnding(ctx context.Context, name string) (bool, error) {
+	namespace := &metav1.PartialObjectMetadata{}
+	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	err := r.Get(ctx, client.ObjectKey{Name: name}, namespace)
+	return !namespace.GetDeletionTimestamp().IsZero(), client.IgnoreNotFound(err)
+}
+
 func secretMetadata(ctx context.Context, reader client.Reader, source api.Source) (*standing, error) {
 	meta := &metav1.PartialObjectMetadata{}
 	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))

@@ -37,6 +37,9 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	if due := r.isDue(source, secret, verdict.Revision); !due.now {
 		return &outcome{wait: due.after, idle: true}, nil
 	}
+	if ending, err := r.isEnding(ctx, source.GetNamespace()); ending || err != nil {
+		return &outcome{idle: true}, err
+	}
 	if !verdict.Allowed() {
 		return &outcome{failure: denied(verdict)}, nil
 	}
