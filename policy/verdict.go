@@ -2,11 +2,17 @@ package policy
 
 import (
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-const maxReported = 10
+const (
+	maxReported = 10
+	// maxToldBytes bounds each text of a violation: what a user wrote, and it
+	// repeats, may have a megabyte.
+	maxToldBytes = 1024
+)
 
 // Violation is one reason to refuse a claim.
 type Violation struct {
@@ -81,13 +87,31 @@ func (v *Verdict) told() []*Violation {
 	var told []*Violation
 	seen := map[thing]bool{}
 	for i := range v.Violations {
-		violation := &v.Violations[i]
+		violation := v.Violations[i]
+		violation.Err = bounded(violation.Err)
 		if one := (thing{violation.Mode, violation.Err.Error()}); !seen[one] {
 			seen[one] = true
-			told = append(told, violation)
+			told = append(told, &violation)
 		}
 	}
 	return told
+}
+
+// bounded cuts what a user wrote, wherever an error repeats it.
+func bounded(err *field.Error) *field.Error {
+	cut := *err
+	cut.Field, cut.Detail = shortened(err.Field), shortened(err.Detail)
+	if value, ok := err.BadValue.(string); ok {
+		cut.BadValue = shortened(value)
+	}
+	return &cut
+}
+
+func shortened(text string) string {
+	if len(text) <= maxToldBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxToldBytes], "") + "..."
 }
 
 // Without keeps the violations that are new since old was admitted: those of

@@ -12,7 +12,7 @@ const maxNamedRules = 3
 // what would be allowed. Only rules of the claim's own namespace are named. It
 // runs after a denial only, and takes time in the number of those rules.
 func (p *Policy) whyNot(claim *Claim, path string, labels map[string]string) string {
-	intro := fmt.Sprintf("%q with role %q is not allowed in namespace %q: ", path, claim.Role, claim.Namespace)
+	intro := fmt.Sprintf("%q with role %.256q is not allowed in namespace %q: ", path, claim.Role, claim.Namespace)
 	mine := p.rulesOf(claim.Namespace, labels)
 	if len(mine) == 0 {
 		return intro + "no rule allows this namespace anything; ask whoever administers the policy for one"
@@ -54,7 +54,7 @@ func matchesAny(patterns []string, path, namespace string) bool {
 // otherPart says which part of a rule that has the path does not match.
 func (p *Policy) otherPart(rule *allowRule, claim *Claim) string {
 	mismatched := p.mismatch(rule, claim)
-	return fmt.Sprintf("rule %q allows the path, but only with %s %s, not %q",
+	return fmt.Sprintf("rule %q allows the path, but only with %s %s, not %.256q",
 		rule.name, mismatched, p.wants(rule, mismatched, claim), p.has(mismatched, claim))
 }
 

@@ -49,6 +49,9 @@ func serve(ctx context.Context, options *serveOptions) error {
 		return err
 	}
 	defer vaults.revoke(ctx)
+	if err := mgr.Add(config.NewSettingsWatcher(options.settingsFile, settings, vaults.setBudgets)); err != nil {
+		return err
+	}
 	if err := setUp(ctx, mgr, options, settings, vaults); err != nil {
 		return err
 	}

@@ -33,6 +33,15 @@ func newVaults(mgr ctrl.Manager, settings *config.Settings) (*openVaults, error)
 	return &openVaults{Vaults: opened, back: back}, err
 }
 
+// setBudgets changes those of the Vaults that are open.
+func (v *openVaults) setBudgets(settings map[string]config.Vault) {
+	for name, one := range settings {
+		if open, ok := v.Vaults[name]; ok {
+			open.SetBudget(one.RequestsPerSecond, one.Burst)
+		}
+	}
+}
+
 // revoke ends the sessions that nothing hangs on, once nobody uses them.
 func (v *openVaults) revoke(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeWithin)

@@ -11,7 +11,6 @@ import (
 	"sync"
 
 	vaultapi "github.com/hashicorp/vault/api"
-	"golang.org/x/time/rate"
 	"k8s.io/utils/clock"
 
 	"github.com/countersign/countersign/api"
@@ -22,7 +21,7 @@ import (
 type Vault struct {
 	settings config.Vault
 	client   *vaultapi.Client
-	limiter  *rate.Limiter
+	budget   *budget
 	breaker  *breaker
 	airport  *airport
 	clock    clock.PassiveClock
@@ -57,7 +56,7 @@ func Open(name string, settings config.Vault, around Surroundings) (*Vault, erro
 	v := &Vault{
 		name: name, settings: settings, client: client,
 		clock: around.Clock, metrics: around.Metrics, mint: around.Mint,
-		limiter:  rate.NewLimiter(rate.Limit(settings.RequestsPerSecond), settings.Burst),
+		budget:   newBudget(settings.RequestsPerSecond, settings.Burst),
 		breaker:  &breaker{clock: around.Clock, closed: around.Back},
 		airport:  &airport{boarding: map[wanted]*flight{}},
 		sessions: map[SessionKey]*session{},
@@ -184,7 +183,7 @@ func (v *Vault) exchange(ctx context.Context, e *errand, into any, send func(con
 
 func (v *Vault) waitForBudget(ctx context.Context, e *errand) error {
 	defer v.metrics.waiting(v.name)()
-	if err := v.limiter.Wait(ctx); err != nil {
+	if err := v.budget.wait(ctx); err != nil {
 		return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "waiting for the request budget: " + err.Error()}
 	}
 	return nil
@@ -223,10 +222,9 @@ func decode(response *vaultapi.Response, into any) error {
 	return nil
 }
 
-// SetBudget changes the highest request rate, at once.
+// SetBudget changes the highest request rate, at once and for those who wait.
 func (v *Vault) SetBudget(perSecond float64, burst int) {
-	v.limiter.SetLimit(rate.Limit(perSecond))
-	v.limiter.SetBurst(burst)
+	v.budget.set(perSecond, burst)
 }
 
 // session is the one of a key, made on first use.

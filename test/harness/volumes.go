@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,17 +32,27 @@ func (p *pod) mount(ctx context.Context, volume corev1.Volume) error {
 	}
 }
 
-// mountConfigMap writes the content as it is now, with mount paths replaced.
+// mountConfigMap writes the content as it is now, with mount paths replaced,
+// and again whenever it changes.
 func (p *pod) mountConfigMap(ctx context.Context, folder string, source *corev1.ConfigMapVolumeSource) error {
 	configMap := &corev1.ConfigMap{}
 	if err := p.env.Client.Get(ctx, client.ObjectKey{Namespace: p.namespace, Name: source.Name}, configMap); err != nil {
 		return err
 	}
-	files := map[string][]byte{}
-	for key, value := range configMap.Data {
-		files[key] = []byte(p.local.Replace(value))
+	files := func(configMap *corev1.ConfigMap) map[string][]byte {
+		content := map[string][]byte{}
+		for key, value := range configMap.Data {
+			content[key] = []byte(p.local.Replace(value))
+		}
+		return selected(content, source.Items)
 	}
-	return writeAtomically(folder, selected(files, source.Items))
+	if err := writeAtomically(folder, files(configMap)); err != nil {
+		return err
+	}
+	return follow(ctx, p, "configmaps", source.Name, &corev1.ConfigMap{}, func(configMap *corev1.ConfigMap) {
+		// The folder goes away with the Env, perhaps at this moment.
+		_ = writeAtomically(folder, files(configMap))
+	})
 }
 
 // selected are the files that items name, or all.
@@ -69,26 +80,27 @@ func (p *pod) mountSecret(ctx context.Context, folder string, source *corev1.Sec
 	if err := writeAtomically(folder, selected(secret.Data, source.Items)); err != nil {
 		return err
 	}
-	return p.followSecret(ctx, source.SecretName, func(secret *corev1.Secret) {
+	return follow(ctx, p, "secrets", source.SecretName, &corev1.Secret{}, func(secret *corev1.Secret) {
 		// The folder goes away with the Env, perhaps at this moment.
 		_ = writeAtomically(folder, selected(secret.Data, source.Items))
 	})
 }
 
-func (p *pod) followSecret(ctx context.Context, name string, changed func(*corev1.Secret)) error {
+// follow watches one object of the pod's namespace for as long as the pod is.
+func follow[T runtime.Object](ctx context.Context, p *pod, resource, name string, kind T, changed func(T)) error {
 	clientset, err := kubernetes.NewForConfig(p.env.Config)
 	if err != nil {
 		return err
 	}
 	handle := func(object any) {
-		if secret, ok := object.(*corev1.Secret); ok {
-			changed(secret)
+		if typed, ok := object.(T); ok {
+			changed(typed)
 		}
 	}
 	only := fields.OneTermEqualSelector(metav1.ObjectNameField, name)
 	_, informer := cache.NewInformerWithOptions(cache.InformerOptions{
-		ListerWatcher: cache.NewListWatchFromClient(clientset.CoreV1().RESTClient(), "secrets", p.namespace, only),
-		ObjectType:    &corev1.Secret{},
+		ListerWatcher: cache.NewListWatchFromClient(clientset.CoreV1().RESTClient(), resource, p.namespace, only),
+		ObjectType:    kind,
 		Handler:       cache.ResourceEventHandlerFuncs{AddFunc: handle, UpdateFunc: func(_, object any) { handle(object) }},
 	})
 	go informer.RunWithContext(ctx)

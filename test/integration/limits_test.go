@@ -142,3 +142,49 @@ func TestSlowClientIsCutOff(t *testing.T) {
 		t.Errorf("the connection stands after %v", within)
 	}
 }
+
+// Whatever an object holds, its denial can be read.
+func TestDenialIsBounded(t *testing.T) {
+	const megabyte = 1 << 20
+	long := strings.Repeat("x", megabyte)
+	item := func(more string) string {
+		return vaultHead + "data: [{name: a, key: kubernetes/data/NS/app, " + more + "}]"
+	}
+	elsewhere := func(count int) string {
+		paths := make([]string, count)
+		for i := range paths {
+			paths[i] = "kubernetes/data/elsewhere/" + strconv.Itoa(i) + strings.Repeat("x", 480)
+		}
+		return vaultHead + "dataFrom: [" + strings.Join(paths, ", ") + "]"
+	}
+	tests := map[string]struct{ spec, want string }{
+		"path of 1 MB":          {vaultHead + "dataFrom: [kubernetes/data/" + long + "]", "it is longer than 512 bytes"},
+		"path of 500,000 parts": {vaultHead + "dataFrom: [kubernetes/data/" + strings.Repeat("a/", megabyte/2) + "a]", "it is longer than 512 bytes"},
+		"reserved path of 1 MB": {vaultHead + "dataFrom: [sys/" + long + "]", "it is longer than 512 bytes"},
+		"escapes of 1 MB":       {vaultHead + "dataFrom: ['kubernetes/data/" + strings.Repeat("%2e", megabyte/3) + "']", "it is longer than 512 bytes"},
+		"100 references":        {elsewhere(100), "and 90 more violations"},
+		"1000 references":       {elsewhere(1000), "spec: Too many: 1000: must have at most 100 items"},
+		"role of 1 MB":          {"backendType: vault\nvaultRole: " + long + "\ndataFrom: [kubernetes/data/NS/app]", "spec.vaultRole: Too long"},
+		"auth mount of 1 MB":    {vaultHead + "vaultMountPoint: " + long + "\ndataFrom: [kubernetes/data/NS/app]", "spec.vaultMountPoint: Invalid value"},
+		"name of 1 MB":          {vaultHead + "data: [{name: " + long + ", key: kubernetes/data/NS/app}]", "spec.data[0].name: Invalid value"},
+		"property of 1 MB":      {item("property: 'a[" + long + "'"), "spec.data[0].property: Too long"},
+		"template of 1 MB":      {item("property: a") + "\ntemplate: {metadata: {annotations: {? " + long + " : 1}}}", "spec.template"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			n := newTenant(t)
+			response := n.review(tc.spec)
+			told := toText(t, response)
+			if response.Allowed || !strings.Contains(response.Result.Message, tc.want) {
+				t.Errorf("answered %.300s, want %s", told, tc.want)
+			}
+			if len(told) > maxDenial {
+				t.Errorf("the answer has %d bytes, want at most %d: %.300s", len(told), maxDenial, told)
+			}
+			log := n.admissionLog()
+			if len(log) != 1 || len(toText(t, log)) > maxDenial {
+				t.Errorf("%d lines in the log of %d bytes, want one of at most %d", len(log), len(toText(t, log)), maxDenial)
+			}
+		})
+	}
+}
