@@ -69,6 +69,9 @@ func (d *DataItem) problems(at *field.Path) field.ErrorList {
 	if d.Property != nil {
 		errs = append(errs, propertyProblems(*d.Property, at.Child("property"))...)
 	}
+	if d.IsBinary && d.Property == nil {
+		errs = append(errs, field.Invalid(at.Child("isBinary"), true, "the whole secret is JSON and no base64; name a property"))
+	}
 	if d.Name == "" {
 		return append(errs, field.Required(at.Child("name"), "give the value a key in the Secret"))
 	}

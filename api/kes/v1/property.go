@@ -63,7 +63,8 @@ func stepInto(value any, step string) (any, bool) {
 	return nil, false
 }
 
-// parseProperty splits a path into its steps.
+// parseProperty splits a path into its steps. What lodash would read in a way
+// that nobody expects is an error: a property finds what it found, or nothing.
 func parseProperty(property string) ([]string, error) {
 	var steps []string
 	rest := property
@@ -83,8 +84,12 @@ func parseProperty(property string) ([]string, error) {
 	return steps, nil
 }
 
-// leadingStep takes one "name", ".name", "[0]" or ["name"] off the front.
+// leadingStep takes one "name", ".name", "[0]", ["name"] or .["name"] off the
+// front.
 func leadingStep(s string, first bool) (step, rest string, err error) {
+	if bracket, ok := strings.CutPrefix(s, ".["); ok && !first {
+		return bracketStep("[" + bracket)
+	}
 	if s[0] == '[' {
 		return bracketStep(s)
 	}
@@ -94,7 +99,7 @@ func leadingStep(s string, first bool) (step, rest string, err error) {
 		}
 		s = s[1:]
 	}
-	end := strings.IndexAny(s, ".[")
+	end := strings.IndexAny(s, ".[]")
 	if end < 0 {
 		end = len(s)
 	}
@@ -106,15 +111,16 @@ func leadingStep(s string, first bool) (step, rest string, err error) {
 
 func bracketStep(s string) (step, rest string, err error) {
 	if len(s) > 1 && (s[1] == '"' || s[1] == '\'') {
-		inner, rest, found := strings.Cut(s[2:], s[1:2]+"]")
-		if !found {
-			return "", "", errors.New("a quote in brackets is not closed")
+		quote := s[1:2]
+		inner, rest, found := strings.Cut(s[2:], quote+"]")
+		if !found || strings.ContainsAny(inner, quote+`\`) {
+			return "", "", errors.New("a quote in brackets is not closed, or holds a quote or a backslash")
 		}
 		return inner, rest, nil
 	}
 	inner, rest, found := strings.Cut(s[1:], "]")
-	if !found || inner == "" {
-		return "", "", errors.New("a bracket is empty or not closed")
+	if !found || inner == "" || strings.ContainsAny(inner, `.["'`) {
+		return "", "", errors.New("a bracket is empty or not closed, or holds what needs quotes")
 	}
 	return inner, rest, nil
 }

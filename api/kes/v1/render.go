@@ -36,6 +36,9 @@ func (e *ExternalSecret) Render(values api.Values) (*api.Content, field.ErrorLis
 	if len(errs) > 0 {
 		return nil, errs
 	}
+	if len(data) == 0 && len(values) > 0 {
+		return nil, field.ErrorList{field.Required(spec, "the secret has no field; a Secret is not emptied")}
+	}
 	content, errs := template.content(data)
 	if len(errs) > 0 {
 		return nil, errs

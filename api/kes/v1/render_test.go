@@ -86,6 +86,14 @@ func TestRender(t *testing.T) {
 			"backendType: vault\ndataFrom: [kv/data/a]\ntemplate: {data: {x: dHBs, t: dHBs}, stringData: {own: own}}",
 			map[string]string{"kv/data/a": v2(`{"x":"1","own":"1"}`)}, map[string]string{"x": "1", "t": "tpl", "own": "own"}, nil},
 
+		"one of two secrets is empty": {
+			"backendType: vault\ndataFrom: [kv/data/a, kv/data/b]",
+			map[string]string{"kv/data/a": v2(`{}`), "kv/data/b": v2(`{"x":""}`)}, map[string]string{"x": ""}, nil},
+
+		"empty secret": {
+			"backendType: vault\ndataFrom: [kv/data/a]\ntemplate: {stringData: {a: b}}",
+			map[string]string{"kv/data/a": v2(`{}`)}, nil,
+			[]string{"spec: Required value: the secret has no field; a Secret is not emptied"}},
 		"missing property": {
 			"backendType: vault\ndata: [{key: kv/data/a, name: out, property: nope}]",
 			map[string]string{"kv/data/a": v2(`{"test":"canary"}`)}, nil,
