@@ -37,6 +37,9 @@ type Source interface {
 	// Claim is what the object asks of Vault; nil when it asks another
 	// backend and is none of Countersign's business.
 	Claim(Defaults) *policy.Claim
+	// Controller is the instance that the object is for; empty is the one that
+	// has no name.
+	Controller() string
 	// Render makes the Secret's content of what Vault answered. The errors
 	// never hold a value.
 	Render(Values) (*Content, field.ErrorList)

@@ -30,6 +30,9 @@ type SyncStatus struct {
 	// SyncedResync is the countersign.dev/resync that the Secret was last written for.
 	// +optional
 	SyncedResync string `json:"syncedResync,omitempty"`
+	// SyncedAt is when the Secret was last made of what Vault answered.
+	// +optional
+	SyncedAt *metav1.Time `json:"syncedAt,omitempty"`
 	// Secret is how the Secret was left.
 	// +optional
 	Secret *SecretState `json:"secret,omitempty"`
@@ -117,7 +120,7 @@ func (s *SyncStatus) Synced() Version {
 }
 
 // SetSynced records that the Secret was written for a version.
-func (s *SyncStatus) SetSynced(v Version) {
-	s.SyncedGeneration, s.SyncedStamp, s.SyncedResync = v.Generation, v.Stamp, v.Resync
+func (s *SyncStatus) SetSynced(v Version, at metav1.Time) {
+	s.SyncedGeneration, s.SyncedStamp, s.SyncedResync, s.SyncedAt = v.Generation, v.Stamp, v.Resync, &at
 	s.Retry = nil
 }

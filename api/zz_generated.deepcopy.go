@@ -83,6 +83,10 @@ func (in *SyncStatus) DeepCopyInto(out *SyncStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.SyncedAt != nil {
+		in, out := &in.SyncedAt, &out.SyncedAt
+		*out = (*in).DeepCopy()
+	}
 	if in.Secret != nil {
 		in, out := &in.Secret, &out.Secret
 		*out = new(SecretState)

@@ -57,6 +57,14 @@ type Vault struct {
 	Namespace string `json:"namespace,omitempty"`
 	// CAFile is a PEM bundle; left out, the system's roots apply.
 	CAFile string `json:"caFile,omitempty"`
+	// TLSServerName is the name in Vault's certificate, where it is not the host
+	// of the address.
+	TLSServerName string `json:"tlsServerName,omitempty"`
+	// ClientCertFile and ClientKeyFile are what Countersign shows to a Vault, or
+	// what stands before it, that wants a certificate of its clients. They are
+	// read at each handshake.
+	ClientCertFile string `json:"clientCertFile,omitempty"`
+	ClientKeyFile  string `json:"clientKeyFile,omitempty"`
 	// AuthMount is the default auth mount, without "auth/".
 	AuthMount string `json:"authMount,omitempty"`
 	// Role is the default role; empty is none.
@@ -73,21 +81,27 @@ type Vault struct {
 	Timeout metav1.Duration `json:"timeout"`
 }
 
-// LoadSettings reads, defaults and checks a settings file.
+// LoadSettings reads, defaults and checks a settings file. VAULT_* variables
+// fill what it leaves out of the default Vault.
 func LoadSettings(path string) (*Settings, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
-	settings, err := ParseSettings(data)
+	settings, err := parseSettings(data, os.LookupEnv)
 	if err != nil {
 		return nil, fmt.Errorf("settings %s: %w", path, err)
 	}
 	return settings, nil
 }
 
-// ParseSettings decodes strictly: an unknown field is an error.
+// ParseSettings decodes strictly: an unknown field is an error. It takes
+// nothing from the environment.
 func ParseSettings(data []byte) (*Settings, error) {
+	return parseSettings(data, func(string) (string, bool) { return "", false })
+}
+
+func parseSettings(data []byte, lookUp lookup) (*Settings, error) {
 	asJSON, err := yaml.YAMLToJSONStrict(data)
 	if err != nil {
 		return nil, err
@@ -95,6 +109,9 @@ func ParseSettings(data []byte) (*Settings, error) {
 	settings := &Settings{}
 	strictErrors, err := kjson.UnmarshalStrict(asJSON, settings)
 	if err := errors.Join(append([]error{err}, strictErrors...)...); err != nil {
+		return nil, err
+	}
+	if err := settings.fromEnvironment(lookUp); err != nil {
 		return nil, err
 	}
 	settings.setDefaults()

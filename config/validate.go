@@ -44,6 +44,9 @@ func (v Vault) validate(at *field.Path) field.ErrorList {
 	if problem := policy.PathProblem("auth/" + v.AuthMount + "/login"); problem != "" {
 		errs = append(errs, field.Invalid(at.Child("authMount"), v.AuthMount, "write the mount without slashes around it"))
 	}
+	if (v.ClientCertFile == "") != (v.ClientKeyFile == "") {
+		errs = append(errs, field.Invalid(at.Child("clientCertFile"), v.ClientCertFile, "a client certificate needs both clientCertFile and clientKeyFile"))
+	}
 	if v.RequestsPerSecond < 0 || v.Burst < 0 {
 		errs = append(errs, field.Invalid(at.Child("requestsPerSecond"), v.RequestsPerSecond, "must be positive"))
 	}

@@ -20,7 +20,7 @@ type SettingsWatcher struct {
 	// Budgets is called with the Vaults as they stand in the file now.
 	Budgets func(map[string]Vault)
 
-	content  []byte
+	content []byte
 	// settings were taken in last.
 	settings *Settings
 }
@@ -66,7 +66,7 @@ func (w *SettingsWatcher) look(ctx context.Context) {
 		return
 	}
 	w.content = content
-	settings, err := ParseSettings(content)
+	settings, err := parseSettings(content, os.LookupEnv)
 	if err != nil {
 		log.FromContext(ctx).Error(err, "the settings file is no good; what was read before stays in force")
 		return

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"hash/fnv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,12 +31,31 @@ func (r *Reconciler) isDue(source api.Source, secret *standing, revision string)
 	switch {
 	case status.Synced() != want:
 		return due{now: true}
-	case secret.isGone() || secret.isTampered(status.Secret):
+	case r.isRestore(source, secret):
 		return due{now: true, after: r.restoreWait(source)}.orLater()
 	case status.Lease != nil:
 		return r.at(status.Lease.RenewAt.Time)
+	case r.ResyncInterval > 0 && status.SyncedAt != nil:
+		return r.at(r.nextInterval(source))
 	}
 	return due{}
+}
+
+// isRestore reports a Secret that was synced and is not as it was left.
+func (r *Reconciler) isRestore(source api.Source, secret *standing) bool {
+	status := source.SyncStatus()
+	return status.Synced() == api.VersionOf(source) && (secret.isGone() || secret.isTampered(status.Secret))
+}
+
+// nextInterval is when the object's turn in the interval comes next. Turns are
+// spread evenly by the objects' UIDs, so that objects that were synced together
+// are not read again together.
+func (r *Reconciler) nextInterval(source api.Source) time.Time {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(source.GetUID()))
+	phase := time.Duration(hash.Sum64() % uint64(r.ResyncInterval)) //nolint:gosec // An interval is positive.
+	last := source.SyncStatus().SyncedAt.Time
+	return last.Add(-phase).Truncate(r.ResyncInterval).Add(r.ResyncInterval + phase)
 }
 
 func (r *Reconciler) at(next time.Time) due {

@@ -1,11 +1,13 @@
 package controller
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	testclock "k8s.io/utils/clock/testing"
 
 	"github.com/countersign/countersign/api"
@@ -25,7 +27,7 @@ func synced() (*kesv1.ExternalSecret, *standing) {
 		Annotations: map[string]string{api.StampedAt: "s1", api.Resync: "r1"},
 	}}
 	source.SetGroupVersionKind(kesv1.GroupVersion().WithKind(kesv1.Kind))
-	source.SyncStatus().SetSynced(api.VersionOf(source))
+	source.SyncStatus().SetSynced(api.VersionOf(source), testApplied)
 	source.SyncStatus().Secret = &api.SecretState{UID: "secret", AppliedAt: testApplied, Keys: 2}
 	return source, &standing{meta: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
 		Name: "app", Namespace: "team-a", UID: "secret", Labels: map[string]string{managedByLabel: managedBy},
@@ -232,5 +234,42 @@ func TestLease(t *testing.T) {
 	clock.SetTime(testNow.Add(40 * time.Minute))
 	if got := r.isDue(source, secret, "rev"); !got.now {
 		t.Errorf("at two thirds %+v", got)
+	}
+}
+
+// With an interval each object has a turn of its own in it, and one a turn.
+func TestResyncInterval(t *testing.T) {
+	const interval = time.Hour
+	clock := testclock.NewFakePassiveClock(testNow)
+	r := &Reconciler{Clock: clock, Restores: NewRestores(testclock.NewFakeClock(testNow)), ResyncInterval: interval}
+	perQuarter := map[int]int{}
+	for i := range 1000 {
+		source, secret := synced()
+		source.UID = types.UID(strconv.Itoa(i))
+		source.Status.SyncedAt = new(metav1.NewTime(testNow))
+		got := r.isDue(source, secret, "rev")
+		if got.now || got.after <= 0 || got.after > interval {
+			t.Fatalf("object %d is due %+v", i, got)
+		}
+		perQuarter[int(got.after/(interval/4))]++
+		next := r.nextInterval(source)
+		source.Status.SyncedAt = new(metav1.NewTime(next))
+		if again := r.nextInterval(source); again.Sub(next) != interval {
+			t.Fatalf("object %d: %v between two turns", i, again.Sub(next))
+		}
+	}
+	for quarter := range 4 {
+		if n := perQuarter[quarter]; n < 200 || n > 300 {
+			t.Errorf("%d of 1000 objects in quarter %d: not spread evenly", n, quarter)
+		}
+	}
+	source, secret := synced()
+	source.Status.SyncedAt = new(metav1.NewTime(testNow.Add(-2 * interval)))
+	if !r.isDue(source, secret, "rev").now {
+		t.Error("an object whose turn is over is not due")
+	}
+	r.ResyncInterval = 0
+	if got := r.isDue(source, secret, "rev"); got != (due{}) {
+		t.Errorf("without an interval: %+v", got)
 	}
 }

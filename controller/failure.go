@@ -14,8 +14,9 @@ import (
 	"github.com/countersign/countersign/policy"
 )
 
-// Reasons of the Ready condition that are not Vault's.
+// Reasons of the conditions that are not Vault's.
 const (
+	reasonPolicyAllows   = "PolicyAllows"
 	reasonSynced         = "Synced"
 	reasonPolicyDenied   = "PolicyDenied"
 	reasonSecretNotOwned = "SecretNotOwned"

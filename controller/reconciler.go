@@ -38,8 +38,14 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// Recorder tells users what became of their object.
 	Recorder events.EventRecorder
+	// ControllerID is the instance's name: only objects for it are synced.
+	ControllerID string
+	// ResyncInterval has every object read again in that time; 0 is never.
+	ResyncInterval time.Duration
 	// Restores remembers how often each Secret was restored of late.
 	Restores *flowcontrol.Backoff
+	// Metrics count the syncs.
+	Metrics *Metrics
 }
 
 // NewRestores is the backoff of restoring one Secret again and again.
@@ -59,7 +65,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	// Without a policy nothing can be judged; the first one enqueues everything.
-	if r.Judge.Policy() == nil || isPaused(source) {
+	if r.Judge.Policy() == nil || source.Controller() != r.ControllerID || isPaused(source) {
 		return reconcile.Result{}, nil
 	}
 	claim := source.Claim(r.Defaults)
@@ -67,13 +73,19 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, nil
 	}
 	before := source.DeepCopyObject().(api.Source) //nolint:forcetypeassert // A deep copy has the type of its original.
+	began := r.Clock.Now()
 	outcome, err := r.sync(ctx, source, claim)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
+	r.tell(ctx, source, outcome, r.Clock.Since(began))
 	r.record(source, outcome)
+	next := r.nextAttempt(source, outcome)
+	if err := r.patchStatus(ctx, source, before); err != nil {
+		return reconcile.Result{}, err
+	}
 	r.announce(source, before)
-	return r.nextAttempt(source, outcome), r.patchStatus(ctx, source, before)
+	return next, nil
 }
 
 // isPaused reports an object that is on its way out or suspended by its user.

@@ -84,6 +84,8 @@ func (r *Reconciler) nextAttempt(source api.Source, outcome *outcome) reconcile.
 		wait = retryWait(status.Retry, now)
 	case status.Lease != nil:
 		wait = max(status.Lease.RenewAt.Sub(now), time.Second)
+	case outcome.failure == nil && r.ResyncInterval > 0 && status.SyncedAt != nil:
+		wait = max(r.nextInterval(source).Sub(now), time.Second)
 	}
 	if wait <= 0 {
 		return reconcile.Result{}

@@ -41,6 +41,9 @@ type Triggers struct {
 // SetupWithManager has the reconciler follow the objects, their Secrets, their
 // namespaces and the policy.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Triggers, registry prometheus.Registerer) error {
+	if err := mgr.Add(r.serveReadiness(name, registry)); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, NewQueue: newQueue(registry)}).
@@ -101,17 +104,26 @@ func (r *Reconciler) waiting(ctx context.Context, _ client.Object) []reconcile.R
 func all(api.Source) bool { return true }
 
 func (r *Reconciler) requests(ctx context.Context, wanted func(api.Source) bool, options ...client.ListOption) []reconcile.Request {
+	var requests []reconcile.Request
+	r.each(ctx, func(source api.Source) {
+		if wanted(source) {
+			requests = append(requests, reconcile.Request{NamespacedName: keyOf(source)})
+		}
+	}, options...)
+	return requests
+}
+
+// each visits the objects in the cache.
+func (r *Reconciler) each(ctx context.Context, visit func(api.Source), options ...client.ListOption) {
 	list := r.NewList()
 	if err := r.List(ctx, list, options...); err != nil {
-		log.FromContext(ctx).Error(err, "cannot list the objects to judge again")
-		return nil
+		log.FromContext(ctx).Error(err, "cannot list the objects")
+		return
 	}
-	var requests []reconcile.Request
 	_ = apimeta.EachListItem(list, func(item runtime.Object) error {
-		if source, ok := item.(api.Source); ok && wanted(source) {
-			requests = append(requests, reconcile.Request{NamespacedName: keyOf(source)})
+		if source, ok := item.(api.Source); ok {
+			visit(source)
 		}
 		return nil
 	})
-	return requests
 }

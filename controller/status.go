@@ -18,7 +18,7 @@ import (
 // setAllowed tells whether policy allows the object now.
 func setAllowed(source api.Source, verdict *policy.Verdict) {
 	condition := metav1.Condition{
-		Type: api.ConditionAllowed, Status: metav1.ConditionTrue, Reason: "PolicyAllows",
+		Type: api.ConditionAllowed, Status: metav1.ConditionTrue, Reason: reasonPolicyAllows,
 		Message: "every read is allowed", ObservedGeneration: source.GetGeneration(),
 	}
 	if !verdict.Allowed() {
@@ -69,6 +69,7 @@ func setReady(source api.Source, failure *failure) bool {
 }
 
 // announce tells a transition as an event, once per change and not per retry.
+// The status is written before: what could not be written will be tried again.
 func (r *Reconciler) announce(source, before api.Source) {
 	was := apimeta.FindStatusCondition(before.SyncStatus().Conditions, api.ConditionReady)
 	is := apimeta.FindStatusCondition(source.SyncStatus().Conditions, api.ConditionReady)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/countersign/countersign/api"
@@ -20,10 +22,22 @@ type outcome struct {
 	// idle: nothing is new; something is due after wait, if that is not 0.
 	idle bool
 	wait time.Duration
+	// requests are those that left for Vault, for this object alone or for
+	// others too.
+	requests int32
 }
 
-// sync judges, and visits Vault if the object is due. A failure is for the object's status; an error is Kubernetes', and the
-// reconcile is tried again.
+// attempt is a visit to Vault for one object, as it was judged.
+type attempt struct {
+	source   api.Source
+	claim    *policy.Claim
+	grants   []policy.Grant
+	secret   *standing
+	requests atomic.Int32
+}
+
+// sync judges, and visits Vault if the object is due. A failure is for the
+// object's status; an error is Kubernetes', and the reconcile is tried again.
 func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.Claim) (*outcome, error) {
 	verdict, err := r.Judge.Evaluate(ctx, claim)
 	if err != nil {
@@ -46,49 +60,55 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	if failure := notOwned(source, secret); failure != nil {
 		return &outcome{failure: failure}, nil
 	}
-	if source.SyncStatus().Synced() == api.VersionOf(source) {
+	if r.isRestore(source, secret) {
 		r.Restores.Next(keyOf(source).String(), r.Clock.Now())
 	}
-	return r.visit(ctx, source, claim, verdict.Grants, secret)
+	this := &attempt{source: source, claim: claim, grants: verdict.Grants, secret: secret}
+	outcome, err := r.visit(ctx, this)
+	if err != nil {
+		return nil, err
+	}
+	outcome.requests = this.requests.Load()
+	return outcome, nil
 }
 
 // visit reads everything, renders, and writes: all of it or nothing.
-func (r *Reconciler) visit(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant, secret *standing) (*outcome, error) {
-	version := api.VersionOf(source)
-	answers, err := r.read(ctx, source, claim, grants)
+func (r *Reconciler) visit(ctx context.Context, this *attempt) (*outcome, error) {
+	version := api.VersionOf(this.source)
+	answers, err := r.read(ctx, this)
 	if err != nil {
 		return outcomeOf(err)
 	}
 	values := valuesOf(answers)
-	content, errs := source.Render(values)
+	content, errs := this.source.Render(values)
 	if len(errs) > 0 {
 		return &outcome{failure: invalidValue(errs)}, nil
 	}
-	applied, err := r.apply(ctx, source, secret, content)
+	applied, err := r.apply(ctx, this.source, this.secret, content)
 	if err != nil {
 		return outcomeOfWrite(err)
 	}
-	status := source.SyncStatus()
-	status.SetSynced(version)
-	status.Secret, status.Reads = applied, readStates(claim, values)
+	status := this.source.SyncStatus()
+	status.SetSynced(version, metav1.NewTime(r.Clock.Now()))
+	status.Secret, status.Reads = applied, readStates(this.claim, values)
 	status.Lease = leaseOf(answers, r.Clock.Now())
 	return &outcome{}, nil
 }
 
 // read gets each distinct path of the claim once, logged in as its grant says.
-func (r *Reconciler) read(ctx context.Context, source api.Source, claim *policy.Claim, grants []policy.Grant) (map[api.Address]*vault.Answer, error) {
-	door, err := r.Vaults.Get(claim.Vault)
+func (r *Reconciler) read(ctx context.Context, this *attempt) (map[api.Address]*vault.Answer, error) {
+	door, err := r.Vaults.Get(this.claim.Vault)
 	if err != nil {
 		return nil, err
 	}
-	visit := vault.Visit{Object: keyOf(source).String(), Guard: r.guard(source, grants)}
+	visit := vault.Visit{Object: keyOf(this.source).String(), Guard: counted(r.guard(this.source, this.grants), &this.requests)}
 	answers := map[api.Address]*vault.Answer{}
-	for i, read := range claim.Reads {
+	for i, read := range this.claim.Reads {
 		address := api.Address{Path: read.Path, Version: read.Version}
 		if _, ok := answers[address]; ok {
 			continue
 		}
-		if answers[address], err = door.Read(ctx, sessionOf(claim, grants[i]), address, visit); err != nil {
+		if answers[address], err = door.Read(ctx, sessionOf(this.claim, this.grants[i]), address, visit); err != nil {
 			return nil, &readError{read: read, err: err}
 		}
 	}
@@ -139,6 +159,17 @@ func (r *Reconciler) guard(judged api.Source, grants []policy.Grant) func(contex
 			return errSuperseded
 		}
 		return nil
+	}
+}
+
+// counted counts the requests that a guard lets leave.
+func counted(guard func(context.Context) error, requests *atomic.Int32) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := guard(ctx)
+		if err == nil {
+			requests.Add(1)
+		}
+		return err
 	}
 }
 

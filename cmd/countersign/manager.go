@@ -26,11 +26,11 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 	if err != nil {
 		return nil, err
 	}
-	// The apiserver's priority and fairness governs, not the client.
-	restConfig.QPS = -1
+	// By default the apiserver's priority and fairness governs, not the client.
+	restConfig.QPS, restConfig.Burst = options.kubeAPIQPS, max(1, int(2*options.kubeAPIQPS))
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(options.namespace),
+		Cache:                         cacheOptions(options.namespace, options.watchNamespaces),
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                       server.Options{BindAddress: options.metricsAddress},
 		HealthProbeBindAddress:        options.healthAddress,
@@ -46,7 +46,7 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 
 // cacheOptions keep what is not read out of memory. The managedFields of
 // Secrets stay: they tell who has changed one.
-func cacheOptions(namespace string) cache.Options {
+func cacheOptions(namespace string, watched []string) cache.Options {
 	policyConfigMaps := labels.SelectorFromSet(labels.Set{policy.Label: "true"})
 	options := cache.Options{
 		// A read of a kind that nobody watches fails, instead of filling the
@@ -60,14 +60,29 @@ func cacheOptions(namespace string) cache.Options {
 			namespaceMetadata(): {Transform: cache.TransformStripManagedFields()},
 		},
 	}
+	if len(watched) > 0 {
+		options.DefaultNamespaces = namespaced(watched...)
+		// Our own certificate is a Secret too.
+		options.ByObject[metadataOf("Secret")] = cache.ByObject{Namespaces: namespaced(append(watched, namespace)...)}
+	}
 	for _, object := range newObjects() {
 		options.ByObject[object] = cache.ByObject{Transform: cache.TransformStripManagedFields()}
 	}
 	return options
 }
 
-func namespaceMetadata() *metav1.PartialObjectMetadata {
+func namespaced(names ...string) map[string]cache.Config {
+	all := map[string]cache.Config{}
+	for _, name := range names {
+		all[name] = cache.Config{}
+	}
+	return all
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata { return metadataOf("Namespace") }
+
+func metadataOf(kind string) *metav1.PartialObjectMetadata {
 	meta := &metav1.PartialObjectMetadata{}
-	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind(kind))
 	return meta
 }

@@ -29,6 +29,10 @@ type serveOptions struct {
 	leaderElect          bool
 	logLevel             string
 	shutdownDelay        time.Duration
+	controllerID         string
+	resyncInterval       time.Duration
+	watchNamespaces      []string
+	kubeAPIQPS           float32
 }
 
 // Who writes the serving certificate.
@@ -36,6 +40,9 @@ const (
 	certModeSelf  = "self"
 	certModeFiles = "files"
 )
+
+// shortestInterval keeps --resync-interval from being a poller by mistake.
+const shortestInterval = time.Minute
 
 func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.settingsFile, "config", "", "settings file")
@@ -52,6 +59,10 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", `address to serve metrics on; "0" is off`)
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "sync on one replica at a time; every replica serves webhooks")
+	flags.StringVar(&o.controllerID, "controller-id", "", "sync objects whose spec.controllerId is this; empty: those that have none")
+	flags.DurationVar(&o.resyncInterval, "resync-interval", 0, "have every object read again in this time, spread evenly; 0: only when it changes")
+	flags.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "sync objects of these namespaces only; empty: of all")
+	flags.Float32Var(&o.kubeAPIQPS, "kube-api-qps", -1, "highest rate of requests to the apiserver; below 0 it is the apiserver's to govern")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long to serve on after SIGTERM, while Services forget the pod")
 	flags.StringVar(&o.logLevel, "log-level", "info", "error, info, debug or trace")
 }
@@ -66,6 +77,12 @@ func (o *serveOptions) validate() error {
 	}
 	if o.certMode != certModeSelf && o.certMode != certModeFiles {
 		errs = append(errs, fmt.Errorf("--cert-mode %q: want %s or %s", o.certMode, certModeSelf, certModeFiles))
+	}
+	if o.resyncInterval != 0 && o.resyncInterval < shortestInterval {
+		errs = append(errs, fmt.Errorf("--resync-interval %s: want 0 or at least %s", o.resyncInterval, shortestInterval))
+	}
+	if o.kubeAPIQPS == 0 {
+		errs = append(errs, errors.New("--kube-api-qps 0: want a rate, or -1 for none"))
 	}
 	if _, err := o.level(); err != nil {
 		errs = append(errs, err)

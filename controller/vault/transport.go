@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/countersign/countersign/config"
 )
 
 // ObjectHeader names the object that a request is for. Vault audits it once
@@ -27,20 +29,35 @@ var (
 // transport is the last code before bytes leave.
 type transport struct{ base http.RoundTripper }
 
-func newTransport(caFile string) (*transport, error) {
+func newTransport(settings config.Vault) (*transport, error) {
 	base, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return nil, errors.New("http.DefaultTransport was replaced")
 	}
 	base = base.Clone()
-	if caFile != "" {
-		pool, err := loadCAs(caFile)
+	base.TLSClientConfig = &tls.Config{ServerName: settings.TLSServerName, MinVersion: tls.VersionTLS12}
+	if settings.CAFile != "" {
+		pool, err := loadCAs(settings.CAFile)
 		if err != nil {
 			return nil, err
 		}
-		base.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+		base.TLSClientConfig.RootCAs = pool
+	}
+	if settings.ClientCertFile != "" {
+		base.TLSClientConfig.GetClientCertificate = clientCertificate(settings)
 	}
 	return &transport{base: base}, nil
+}
+
+// clientCertificate reads the files anew: whoever wrote them renews them.
+func clientCertificate(settings config.Vault) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		pair, err := tls.LoadX509KeyPair(settings.ClientCertFile, settings.ClientKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("client certificate: %w", err)
+		}
+		return &pair, nil
+	}
 }
 
 func loadCAs(file string) (*x509.CertPool, error) {

@@ -45,7 +45,7 @@ type Surroundings struct {
 
 // Open makes the door; it sends nothing.
 func Open(name string, settings config.Vault, around Surroundings) (*Vault, error) {
-	transport, err := newTransport(settings.CAFile)
+	transport, err := newTransport(settings)
 	if err != nil {
 		return nil, fmt.Errorf("vault %q: %w", name, err)
 	}

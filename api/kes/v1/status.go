@@ -11,6 +11,9 @@ import (
 
 const statusSuccess = "SUCCESS"
 
+// Controller is the instance that the object is for.
+func (e *ExternalSecret) Controller() string { return e.Spec.ControllerID }
+
 // SyncStatus is the part of the status that all dialects share.
 func (e *ExternalSecret) SyncStatus() *api.SyncStatus { return &e.Status.SyncStatus }
 

@@ -84,13 +84,15 @@ type ExternalSecretSpec struct {
 	DataFromWithOptions []DataFromItem `json:"dataFromWithOptions,omitempty"`
 	// A partial Secret that is merged into the generated one: type, labels,
 	// annotations, data (base64), stringData and immutable. Generated fields
-	// win. Changing any of it, for example an annotation with a commit hash,
-	// has the values read again.
+	// win. Expressions in data and stringData, as in "<%= data.password %>",
+	// have the values put in. Changing any of it, for example an annotation
+	// with a commit hash, has the values read again.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	// +kubebuilder:validation:Type=object
 	Template *apiextensionsv1.JSON `json:"template,omitempty"`
-	// Names the controller instance that is to handle the object.
+	// Names the controller instance that is to sync the object. One without a
+	// name is synced by the instance without a name only. Policy holds for both.
 	// +optional
 	ControllerID string `json:"controllerId,omitempty"`
 	// The type of the Secret. Deprecated: use template.type.

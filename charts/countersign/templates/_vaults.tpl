@@ -20,10 +20,14 @@
 {{- define "countersign.settings" -}}
 {{- $vaults := dict -}}
 {{- range $name, $vault := include "countersign.vaults" . | fromYaml -}}
-{{- $settings := omit $vault "caCert" -}}
+{{- $settings := omit $vault "caCert" "clientCertSecret" -}}
 {{- $_ := set $settings "tokenFile" (printf "/var/run/secrets/countersign/vault/%s" (include "countersign.vaultTokenFile" $name)) -}}
 {{- if $vault.caCert -}}
 {{- $_ := set $settings "caFile" (printf "/etc/countersign/vault-ca/%s.pem" $name) -}}
+{{- end -}}
+{{- if $vault.clientCertSecret -}}
+{{- $_ := set $settings "clientCertFile" (printf "/etc/countersign/vault-client/%s/tls.crt" $name) -}}
+{{- $_ := set $settings "clientKeyFile" (printf "/etc/countersign/vault-client/%s/tls.key" $name) -}}
 {{- end -}}
 {{- $_ := set $vaults $name $settings -}}
 {{- end -}}
