@@ -49,7 +49,8 @@ func TestBadInputIsRefused(t *testing.T) {
 		"other KV version":       {vaultHead + "kvVersion: 3\ndataFrom: [kubernetes/data/NS/app]", "spec.kvVersion: Invalid value: 3"},
 		"key of a Secret":        {vaultHead + "data: [{name: 'a b', key: kubernetes/data/NS/app}]", `spec.data[0].name: Invalid value: "a b": a valid config key must consist of`},
 		"template with a number": {vaultHead + "dataFrom: [kubernetes/data/NS/app]\ntemplate: {metadata: {annotations: {commit-hash: 1234567}}}", "spec.template.metadata.annotations[commit-hash]: Invalid value: \"\": write a string; numbers, booleans and null need quotes"},
-		"template expression":    {vaultHead + "dataFrom: [kubernetes/data/NS/app]\ntemplate: {stringData: {a: '<%= data.x %>'}}", "spec.template.stringData.a: Forbidden: template expressions"},
+		"template with a loop":   {vaultHead + "dataFrom: [kubernetes/data/NS/app]\ntemplate: {stringData: {a: '<% for (;;) {} %>'}}", "spec.template.stringData[a]: Forbidden: 1:1: statements in <% %> are not supported"},
+		"template of metadata":   {vaultHead + "dataFrom: [kubernetes/data/NS/app]\ntemplate: {metadata: {annotations: {a: '<%= data.x %>'}}}", "spec.template.metadata.annotations.a: Forbidden: template expressions (<% %> and ${ }) work under data and stringData only"},
 		"ServiceAccount token":   {vaultHead + "dataFrom: [kubernetes/data/NS/app]\ntemplate: {type: kubernetes.io/service-account-token}", "spec.template.type: Forbidden"},
 	}
 	n := newTenant(t)

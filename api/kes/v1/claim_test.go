@@ -35,6 +35,7 @@ func claimedBy(claim *policy.Claim) *claimed {
 }
 
 func TestClaim(t *testing.T) {
+	const elsewhere = "template expressions (<% %> and ${ }) work under data and stringData only: a value in metadata could be read without reading the Secret"
 	simple := "backendType: vault\nvaultRole: r\ndataFrom: [kv/data/a]\n"
 	reads := []string{"spec.dataFrom[0] = kv/data/a"}
 	problem := func(problems ...string) *claimed {
@@ -47,15 +48,26 @@ func TestClaim(t *testing.T) {
 		"every field that carries a path": {
 			"backendType: vault\nvaultRole: r\nvaultMountPoint: eu/k8s\ndata: [{key: kv/data/a, name: n}, {key: 'kv/data/b?version=2', name: m}]\ndataFrom: [kv/data/c]\ndataFromWithOptions: [{key: kv/data/d}]",
 			&claimed{"eu/k8s", "r", []string{"spec.data[0].key = kv/data/a", "spec.data[1].key = kv/data/b", "spec.dataFrom[0] = kv/data/c", "spec.dataFromWithOptions[0].key = kv/data/d"}, nil}},
-		"defaults":                          {"backendType: vault\ndataFrom: [kv/data/a]", &claimed{"kubernetes", "fallback", reads, nil}},
-		"roleArn shadows nothing":           {simple + "roleArn: arn", problem()},
-		"other backend":                     {"backendType: secretsManager\ndataFrom: [kv/data/a]", nil},
-		"mount that leaves auth":            {"backendType: vault\nvaultRole: r\nvaultMountPoint: ../sys\ndataFrom: [kv/data/a]", &claimed{"../sys", "r", reads, []string{`spec.vaultMountPoint: Invalid value: "../sys": not the mount of an auth method; write it without slashes around it`}}},
-		"list of a path":                    {"backendType: vault\nvaultRole: r\ndata: [{path: /x}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = "}, []string{"spec.data[0].path: Forbidden: the vault backend cannot list a path; name each secret by its key", "spec.data[0].name: Required value: give the value a key in the Secret"}}},
-		"empty property":                    {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: a, property: ''}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{`spec.data[0].property: Invalid value: "": name a field, or leave property out for the whole secret`}}},
-		"binary without a property":         {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: a, isBinary: true}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{`spec.data[0].isBinary: Invalid value: true: the whole secret is JSON and no base64; name a property`}}},
-		"unquoted number":                   {simple + "template: {metadata: {annotations: {commit-hash: 1234567}}}", problem("spec.template.metadata.annotations[commit-hash]: Invalid value: \"\": write a string; numbers, booleans and null need quotes")},
-		"expression":                        {simple + "template: {metadata: {annotations: {a: '<%= data.x %>'}}, stringData: {b: '${data.x}'}}", problem("spec.template.metadata.annotations.a: Forbidden: template expressions (<% %> and ${ }) are not supported", "spec.template.stringData.b: Forbidden: template expressions (<% %> and ${ }) are not supported")},
+		"defaults":                  {"backendType: vault\ndataFrom: [kv/data/a]", &claimed{"kubernetes", "fallback", reads, nil}},
+		"roleArn shadows nothing":   {simple + "roleArn: arn", problem()},
+		"other backend":             {"backendType: secretsManager\ndataFrom: [kv/data/a]", nil},
+		"mount that leaves auth":    {"backendType: vault\nvaultRole: r\nvaultMountPoint: ../sys\ndataFrom: [kv/data/a]", &claimed{"../sys", "r", reads, []string{`spec.vaultMountPoint: Invalid value: "../sys": not the mount of an auth method; write it without slashes around it`}}},
+		"list of a path":            {"backendType: vault\nvaultRole: r\ndata: [{path: /x}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = "}, []string{"spec.data[0].path: Forbidden: the vault backend cannot list a path; name each secret by its key", "spec.data[0].name: Required value: give the value a key in the Secret"}}},
+		"empty property":            {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: a, property: ''}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{`spec.data[0].property: Invalid value: "": name a field, or leave property out for the whole secret`}}},
+		"binary without a property": {"backendType: vault\nvaultRole: r\ndata: [{key: kv/data/a, name: a, isBinary: true}]", &claimed{"kubernetes", "r", []string{"spec.data[0].key = kv/data/a"}, []string{`spec.data[0].isBinary: Invalid value: true: the whole secret is JSON and no base64; name a property`}}},
+		"unquoted number":           {simple + "template: {metadata: {annotations: {commit-hash: 1234567}}}", problem("spec.template.metadata.annotations[commit-hash]: Invalid value: \"\": write a string; numbers, booleans and null need quotes")},
+		"expression outside of the data": {simple + "template: {type: '<%= data.t %>', metadata: {name: '${data.n}', labels: {l: '<%= data.l %>'}, annotations: {a: '<%- data.x %>'}}}", problem(
+			"spec.template.metadata.annotations.a: Forbidden: "+elsewhere,
+			"spec.template.metadata.labels.l: Forbidden: "+elsewhere,
+			"spec.template.metadata.name: Forbidden: "+elsewhere,
+			`spec.template.metadata.labels[l]: Invalid value: "<%= data.l %>": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+			"spec.template.type: Forbidden: "+elsewhere)},
+		"expression that passes": {simple + "template: {stringData: {a: '<%= data.x %>'}, data: {b: '${data.x}'}}", problem()},
+		"expressions that do not": {simple + "template: {stringData: {a: '<% for (;;) {} %>', b: 'é ${HOME}'}, data: {c: \"x\\n<%= new Date() %>\", d: '<%= data. %>'}}", problem(
+			"spec.template.data[c]: Forbidden: 2:5: new is not supported; supported are lookups in data, JSON.parse, JSON.stringify, yaml.load, yaml.dump, literals, +, comparisons, &&, ||, ??, ! and ?:",
+			"spec.template.data[d]: Forbidden: 1:4: not one expression of JavaScript",
+			"spec.template.stringData[a]: Forbidden: 1:1: statements in <% %> are not supported; supported are lookups in data, JSON.parse, JSON.stringify, yaml.load, yaml.dump, literals, +, comparisons, &&, ||, ??, ! and ?:",
+			`spec.template.stringData[b]: Forbidden: 1:5: there is no "HOME", only data, JSON and yaml; write <%= "${" %> for a ${ that is text`)},
 		"ServiceAccount token":              {simple + "template: {type: kubernetes.io/service-account-token}", problem("spec.template.type: Forbidden: a Secret of type kubernetes.io/service-account-token is a credential of the cluster itself")},
 		"bootstrap token, deprecated field": {simple + "type: bootstrap.kubernetes.io/token", problem("spec.template.type: Forbidden: a Secret of type bootstrap.kubernetes.io/token is a credential of the cluster itself")},
 		"own annotations":                   {simple + "template: {metadata: {annotations: {countersign.dev/adopt: x}, labels: {countersign.dev/y: z}}}", problem("spec.template.metadata.annotations[countersign.dev/adopt]: Forbidden: countersign.dev/ is Countersign's own", "spec.template.metadata.labels[countersign.dev/y]: Forbidden: countersign.dev/ is Countersign's own")},

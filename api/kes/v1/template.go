@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/api/kes/v1/expression"
 )
 
 // secretTemplate is spec.template, decoded and checked: the parts of a Secret
@@ -21,21 +22,51 @@ import (
 type secretTemplate struct {
 	secretType          string
 	labels, annotations map[string]string
-	data, stringData    map[string][]byte
+	data, stringData    map[string]*expression.Template
 	immutable           *bool
 }
 
-// content merges the values into the template. Values win over template data,
-// and stringData over both, as the apiserver has it.
-func (t *secretTemplate) content(values map[string][]byte) *api.Content {
-	data := map[string][]byte{}
-	maps.Copy(data, t.data)
+// content renders the template with the values and merges the values into it.
+// They win over template data, and stringData over both, as the apiserver has
+// it.
+func (t *secretTemplate) content(values map[string][]byte) (*api.Content, field.ErrorList) {
+	at := field.NewPath("spec", "template")
+	scope := expression.NewScope(values)
+	data, errs := rendered(t.data, scope, at.Child("data"))
+	errs = append(errs, decodeBase64(data, at.Child("data"))...)
+	stringData, more := rendered(t.stringData, scope, at.Child("stringData"))
 	maps.Copy(data, values)
-	maps.Copy(data, t.stringData)
+	maps.Copy(data, stringData)
 	return &api.Content{
 		Type: t.secretType, Labels: t.labels, Annotations: t.annotations,
 		Data: data, Immutable: t.immutable,
+	}, append(errs, more...)
+}
+
+func rendered(templates map[string]*expression.Template, scope *expression.Scope, at *field.Path) (map[string][]byte, field.ErrorList) {
+	var errs field.ErrorList
+	texts := map[string][]byte{}
+	for _, name := range slices.Sorted(maps.Keys(templates)) {
+		text, err := templates[name].Render(scope)
+		if err != nil {
+			errs = append(errs, field.Invalid(at.Key(name), "", err.Error()))
+			continue
+		}
+		texts[name] = []byte(text)
 	}
+	return texts, errs
+}
+
+func decodeBase64(data map[string][]byte, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		decoded, err := base64.StdEncoding.DecodeString(string(data[name]))
+		if err != nil {
+			errs = append(errs, field.Invalid(at.Key(name), "", "not base64; write plain text under stringData"))
+		}
+		data[name] = decoded
+	}
+	return errs
 }
 
 // template decodes spec.template field by field, so that each mistake is told
@@ -49,7 +80,6 @@ func (e *ExternalSecret) template() (*secretTemplate, field.ErrorList) {
 			reader.refuse(field.Invalid(at, "", "not an object"))
 		}
 	}
-	reader.noExpressions(fields, at)
 	t := &secretTemplate{}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		reader.read(t, name, fields[name], at.Child(name))
@@ -60,11 +90,17 @@ func (e *ExternalSecret) template() (*secretTemplate, field.ErrorList) {
 }
 
 // templateReader collects what is wrong.
-type templateReader struct{ errs field.ErrorList }
+type templateReader struct {
+	errs        field.ErrorList
+	expressions expression.Parser
+}
 
 func (r *templateReader) refuse(err *field.Error) { r.errs = append(r.errs, err) }
 
 func (r *templateReader) read(t *secretTemplate, name string, value any, at *field.Path) {
+	if name != "data" && name != "stringData" {
+		r.noExpressions(value, at)
+	}
 	switch name {
 	case "apiVersion", "kind":
 		// The generated ones win, whatever stands here.
@@ -73,9 +109,10 @@ func (r *templateReader) read(t *secretTemplate, name string, value any, at *fie
 	case "metadata":
 		r.metadata(t, value, at)
 	case "data":
-		t.data = r.base64Data(value, at)
+		t.data = r.templates(value, at)
+		r.checkBase64(t.data, at)
 	case "stringData":
-		t.stringData = r.stringData(value, at)
+		t.stringData = r.templates(value, at)
 	case "immutable":
 		immutable, ok := value.(bool)
 		if !ok {
@@ -130,31 +167,35 @@ func (r *templateReader) texts(value any, at *field.Path) map[string]string {
 	return texts
 }
 
-func (r *templateReader) stringData(value any, at *field.Path) map[string][]byte {
-	data := map[string][]byte{}
-	for name, text := range r.texts(value, at) {
-		data[name] = []byte(text)
-	}
-	r.checkKeys(data, at)
-	return data
-}
-
-func (r *templateReader) base64Data(value any, at *field.Path) map[string][]byte {
-	data := map[string][]byte{}
+func (r *templateReader) templates(value any, at *field.Path) map[string]*expression.Template {
+	templates := map[string]*expression.Template{}
 	texts := r.texts(value, at)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		decoded, err := base64.StdEncoding.DecodeString(texts[name])
+		template, err := r.expressions.Parse(texts[name])
 		if err != nil {
-			r.refuse(field.Invalid(at.Key(name), "", "not base64; write plain text under stringData"))
+			r.refuse(field.Forbidden(at.Key(name), err.Error()))
+			continue
 		}
-		data[name] = decoded
+		templates[name] = template
 	}
-	r.checkKeys(data, at)
-	return data
+	r.checkKeys(texts, at)
+	return templates
 }
 
-func (r *templateReader) checkKeys(data map[string][]byte, at *field.Path) {
-	for _, name := range slices.Sorted(maps.Keys(data)) {
+// checkBase64 is for what holds no expression: the rest shows when it is
+// rendered.
+func (r *templateReader) checkBase64(templates map[string]*expression.Template, at *field.Path) {
+	texts := map[string][]byte{}
+	for name, template := range templates {
+		if text, ok := template.Literal(); ok {
+			texts[name] = []byte(text)
+		}
+	}
+	r.errs = append(r.errs, decodeBase64(texts, at)...)
+}
+
+func (r *templateReader) checkKeys(texts map[string]string, at *field.Path) {
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		for _, problem := range validation.IsConfigMapKey(name) {
 			r.refuse(field.Invalid(at.Key(name), name, problem))
 		}
@@ -186,8 +227,8 @@ func (r *templateReader) checkType(secretType string, at *field.Path) {
 	}
 }
 
-// noExpressions refuses what kubernetes-external-secrets would have run as
-// JavaScript: written into the Secret as it stands, it would be a wrong value.
+// noExpressions refuses expressions where kubernetes-external-secrets ran them
+// too: a value in a label or an annotation is told to all who read metadata.
 func (r *templateReader) noExpressions(value any, at *field.Path) {
 	switch value := value.(type) {
 	case map[string]any:
@@ -196,7 +237,7 @@ func (r *templateReader) noExpressions(value any, at *field.Path) {
 		}
 	case string:
 		if strings.Contains(value, "<%") || strings.Contains(value, "${") {
-			r.refuse(field.Forbidden(at, "template expressions (<% %> and ${ }) are not supported"))
+			r.refuse(field.Forbidden(at, "template expressions (<% %> and ${ }) work under data and stringData only: a value in metadata could be read without reading the Secret"))
 		}
 	}
 }
