@@ -38,6 +38,10 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// Recorder tells users what became of their object.
 	Recorder events.EventRecorder
+	// ControllerID is the instance's name: only objects for it are synced.
+	ControllerID string
+	// ResyncInterval has every object read again in that time; 0 is never.
+	ResyncInterval time.Duration
 	// Restores remembers how often each Secret was restored of late.
 	Restores *flowcontrol.Backoff
 	// Metrics count the syncs.
@@ -61,7 +65,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	// Without a policy nothing can be judged; the first one enqueues everything.
-	if r.Judge.Policy() == nil || isPaused(source) {
+	if r.Judge.Policy() == nil || source.Controller() != r.ControllerID || isPaused(source) {
 		return reconcile.Result{}, nil
 	}
 	claim := source.Claim(r.Defaults)

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/countersign/countersign/api"
@@ -59,7 +60,7 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	if failure := notOwned(source, secret); failure != nil {
 		return &outcome{failure: failure}, nil
 	}
-	if source.SyncStatus().Synced() == api.VersionOf(source) {
+	if r.isRestore(source, secret) {
 		r.Restores.Next(keyOf(source).String(), r.Clock.Now())
 	}
 	this := &attempt{source: source, claim: claim, grants: verdict.Grants, secret: secret}
@@ -88,7 +89,7 @@ func (r *Reconciler) visit(ctx context.Context, this *attempt) (*outcome, error)
 		return outcomeOfWrite(err)
 	}
 	status := this.source.SyncStatus()
-	status.SetSynced(version)
+	status.SetSynced(version, metav1.NewTime(r.Clock.Now()))
 	status.Secret, status.Reads = applied, readStates(this.claim, values)
 	status.Lease = leaseOf(answers, r.Clock.Now())
 	return &outcome{}, nil

@@ -37,7 +37,7 @@ func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, setting
 	judge := &config.Judge{Policy: live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
 	for _, one := range dialects() {
 		again := controller.Triggers{PolicyChanged: policyChanged.add(), VaultBack: vaults.back.add()}
-		if err := reconciler(mgr, one, settings, judge, vaults.Vaults).SetupWithManager(mgr, one.name(), again, metrics.Registry); err != nil {
+		if err := reconciler(mgr, one, options, settings, judge, vaults.Vaults).SetupWithManager(mgr, one.name(), again, metrics.Registry); err != nil {
 			return fmt.Errorf("controller of %s: %w", one.kind, err)
 		}
 	}
@@ -68,7 +68,7 @@ func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Set
 	return live, mgr.Add(live)
 }
 
-func reconciler(mgr ctrl.Manager, of dialect, settings *config.Settings, judge *config.Judge, vaults vault.Vaults) *controller.Reconciler {
+func reconciler(mgr ctrl.Manager, of dialect, options *serveOptions, settings *config.Settings, judge *config.Judge, vaults vault.Vaults) *controller.Reconciler {
 	return &controller.Reconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
 		New: of.newObject, NewList: of.newList,
@@ -76,6 +76,8 @@ func reconciler(mgr ctrl.Manager, of dialect, settings *config.Settings, judge *
 		Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("countersign"),
 		Restores: controller.NewRestores(clock.RealClock{}),
 		Metrics:  controller.NewMetrics(metrics.Registry, of.name()),
+
+		ControllerID: options.controllerID, ResyncInterval: options.resyncInterval,
 	}
 }
 
