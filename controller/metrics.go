@@ -99,7 +99,11 @@ func (m *readiness) Collect(metrics chan<- prometheus.Metric) {
 func (r *Reconciler) serveReadiness(controller string, registry prometheus.Registerer) manager.Runnable {
 	return manager.RunnableFunc(func(ctx context.Context) error {
 		served := newReadiness(controller, func(visit func(api.Source)) {
-			r.each(ctx, visit, client.UnsafeDisableDeepCopy)
+			r.each(ctx, func(source api.Source) {
+				if source.Controller() == r.ControllerID {
+					visit(source)
+				}
+			}, client.UnsafeDisableDeepCopy)
 		})
 		registry.MustRegister(served)
 		defer registry.Unregister(served)
