@@ -17,6 +17,8 @@ import (
 // Reasons of the conditions that are not Vault's.
 const (
 	reasonPolicyAllows   = "PolicyAllows"
+	reasonPolicyWarns    = "PolicyWarns"
+	reasonPolicyAudits   = "PolicyAudits"
 	reasonSynced         = "Synced"
 	reasonPolicyDenied   = "PolicyDenied"
 	reasonSecretNotOwned = "SecretNotOwned"

@@ -8,11 +8,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/controller/vault"
+	"github.com/countersign/countersign/policy"
 )
 
 // What the apiserver says of a refused Secret may quote its values.
@@ -110,5 +113,32 @@ func TestOutcomeOf(t *testing.T) {
 	}
 	if outcome, err := outcomeOf(errors.New("apiserver away")); outcome != nil || err == nil {
 		t.Errorf("unknown: %v, %v", outcome, err)
+	}
+}
+
+// The Allowed condition says what policy says now, in every mode.
+func TestSetAllowed(t *testing.T) {
+	violation := func(mode policy.Mode) policy.Violation {
+		return policy.Violation{Err: field.Forbidden(field.NewPath("spec"), "no"), Mode: mode}
+	}
+	tests := map[string]struct {
+		violations []policy.Violation
+		want       string
+	}{
+		"allowed":           {nil, "True PolicyAllows: every read is allowed"},
+		"denied":            {[]policy.Violation{violation(policy.Enforce)}, "False PolicyDenied: spec: Forbidden: no"},
+		"warned":            {[]policy.Violation{violation(policy.Warn)}, "True PolicyWarns: let pass: spec: Forbidden: no (warned)"},
+		"audited":           {[]policy.Violation{violation(policy.Audit)}, "True PolicyAudits: let pass: spec: Forbidden: no (audited)"},
+		"denied and warned": {[]policy.Violation{violation(policy.Warn), violation(policy.Enforce)}, "False PolicyDenied: spec: Forbidden: no"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			source, _ := synced()
+			setAllowed(source, &policy.Verdict{Violations: tc.violations})
+			condition := apimeta.FindStatusCondition(source.Status.Conditions, api.ConditionAllowed)
+			if got := string(condition.Status) + " " + condition.Reason + ": " + condition.Message; got != tc.want {
+				t.Errorf("got %s\nwant %s", got, tc.want)
+			}
+		})
 	}
 }

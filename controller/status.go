@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -21,9 +22,17 @@ func setAllowed(source api.Source, verdict *policy.Verdict) {
 		Type: api.ConditionAllowed, Status: metav1.ConditionTrue, Reason: reasonPolicyAllows,
 		Message: "every read is allowed", ObservedGeneration: source.GetGeneration(),
 	}
-	if !verdict.Allowed() {
+	switch verdict.Outcome() {
+	case policy.Allowed:
+	case policy.Denied:
 		condition.Status, condition.Reason = metav1.ConditionFalse, reasonPolicyDenied
 		condition.Message = bounded(joined(verdict.Denials()))
+	case policy.Warned:
+		condition.Reason = reasonPolicyWarns
+		condition.Message = bounded("let pass: " + strings.Join(verdict.Messages(), "; "))
+	case policy.Audited:
+		condition.Reason = reasonPolicyAudits
+		condition.Message = bounded("let pass: " + strings.Join(verdict.Messages(), "; "))
 	}
 	apimeta.SetStatusCondition(&source.SyncStatus().Conditions, condition)
 }
