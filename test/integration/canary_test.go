@@ -26,6 +26,7 @@ func TestCanary(t *testing.T) {
 		"binary":     item("property: a, isBinary: true"),
 		"version":    vaultHead + "dataFrom: [legacy/NS/app]",
 		"key":        vaultHead + "dataFrom: [kubernetes/data/NS/app]",
+		"template":   item("property: a") + "\ntemplate: {stringData: {out: '<%= yaml.dump(JSON.parse(data.a)) %>'}}",
 		"wrong-type": item("property: a") + "\ntemplate: {type: kubernetes.io/dockerconfigjson}",
 	}
 	for name, spec := range failing {

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -92,5 +93,29 @@ func TestTemplateErrorsHoldNoValue(t *testing.T) {
 	_, errs := externalSecret(t, "backendType: vault\ndataFrom: [kv/data/a]\ntemplate: {data: {k: '<%= data.a %>!'}}").Render(vault)
 	if len(errs) != 1 || strings.Contains(errs[0].Error(), "canary") {
 		t.Errorf("%v", errs)
+	}
+}
+
+// The example of the docs does what it says.
+func TestTemplateOfTheDocs(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/kes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ := strings.Cut(section, "```")
+	vault := answers(t, map[string]string{"kv/data/a": v2(`{"user":"u","password":"p","db":{"hosts":["h"],"pool":20},"settings":{"a":[1,"b"]}}`)})
+	content, errs := externalSecret(t, "backendType: vault\ndataFrom: [kv/data/a]\n"+example).Render(vault)
+	if len(errs) > 0 {
+		t.Fatal(errs.ToAggregate())
+	}
+	want := map[string]string{
+		"app.conf":      "url = postgres://u:p@h/app\nlevel = info\npool = large\n",
+		"settings.yaml": "a:\n  - 1\n  - b\n",
+	}
+	for key, text := range want {
+		if diff := cmp.Diff(text, string(content.Data[key])); diff != "" {
+			t.Errorf("%s: %s", key, diff)
+		}
 	}
 }

@@ -186,5 +186,3 @@ func (c *compiler) template(e *ast.TemplateLiteral) (node, error) {
 	}
 	return result, nil
 }
-
-func (c *concat) add(part node, at int) { c.parts, c.at = append(c.parts, part), append(c.at, at) }

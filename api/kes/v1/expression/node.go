@@ -115,6 +115,8 @@ type concat struct {
 	plus bool
 }
 
+func (c *concat) add(part node, at int) { c.parts, c.at = append(c.parts, part), append(c.at, at) }
+
 func (c *concat) eval(scope *Scope) (any, error) {
 	var out strings.Builder
 	isText := !c.plus
