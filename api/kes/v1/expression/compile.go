@@ -29,15 +29,12 @@ func compile(text string, base int) (node, error) {
 	}
 	// A source map would be read from where the template says.
 	program, err := parser.ParseFile(nil, "", opening+text+"\n)", 0, parser.WithDisableSourceMaps)
-	if err != nil || len(program.Body) != 1 {
-		return nil, &fault{base, "not one expression of JavaScript"}
+	if err == nil && len(program.Body) == 1 {
+		if only, ok := program.Body[0].(*ast.ExpressionStatement); ok {
+			return (&compiler{base: base}).expression(only.Expression)
+		}
 	}
-	only, ok := program.Body[0].(*ast.ExpressionStatement)
-	if !ok {
-		return nil, &fault{base, "not one expression of JavaScript"}
-	}
-	c := &compiler{base: base}
-	return c.expression(only.Expression)
+	return nil, &fault{base, "not one expression of JavaScript"}
 }
 
 // opening makes what begins with a brace an expression too.
