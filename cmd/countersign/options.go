@@ -33,6 +33,7 @@ type serveOptions struct {
 	resyncInterval       time.Duration
 	watchNamespaces      []string
 	kubeAPIQPS           float32
+	once                 bool
 }
 
 // Who writes the serving certificate.
@@ -60,6 +61,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "sync on one replica at a time; every replica serves webhooks")
 	flags.StringVar(&o.controllerID, "controller-id", "", "sync objects whose spec.controllerId is this; empty: those that have none")
+	flags.BoolVar(&o.once, "once", false, "sync everything that is due once, say what is not ready, and end; no webhooks, no leader election")
 	flags.DurationVar(&o.resyncInterval, "resync-interval", 0, "have every object read again in this time, spread evenly; 0: only when it changes")
 	flags.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "sync objects of these namespaces only; empty: of all")
 	flags.Float32Var(&o.kubeAPIQPS, "kube-api-qps", -1, "highest rate of requests to the apiserver; below 0 it is the apiserver's to govern")
@@ -68,6 +70,10 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 }
 
 func (o *serveOptions) validate() error {
+	if o.once {
+		// Nobody calls or scrapes a process that is about to end.
+		o.leaderElect, o.metricsAddress, o.healthAddress = false, "0", "0"
+	}
 	var errs []error
 	if o.settingsFile == "" {
 		errs = append(errs, errors.New("--config: name the settings file"))

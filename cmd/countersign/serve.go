@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -22,14 +23,14 @@ func newServeCommand() *cobra.Command {
 		Short: "Serve the admission webhooks and sync",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return serve(cmd.Context(), options)
+			return serve(cmd.Context(), options, cmd.OutOrStdout())
 		},
 	}
 	options.addFlags(command.Flags())
 	return command
 }
 
-func serve(ctx context.Context, options *serveOptions) error {
+func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 	if err := options.validate(); err != nil {
 		return err
 	}
@@ -52,7 +53,14 @@ func serve(ctx context.Context, options *serveOptions) error {
 	if err := mgr.Add(config.NewSettingsWatcher(options.settingsFile, settings, vaults.setBudgets)); err != nil {
 		return err
 	}
-	if err := setUp(ctx, mgr, options, settings, vaults); err != nil {
+	w, err := wire(ctx, mgr, options, settings, vaults)
+	if err != nil {
+		return err
+	}
+	if options.once {
+		return w.syncOnce(ctx, out)
+	}
+	if err := w.setUp(); err != nil {
 		return err
 	}
 	return mgr.Start(servingOn(ctx, options.shutdownDelay))

@@ -16,37 +16,53 @@ import (
 
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/controller"
-	"github.com/countersign/countersign/controller/vault"
 	"github.com/countersign/countersign/webhook"
 	"github.com/countersign/countersign/webhook/certificates"
 )
 
-// setUp wires policy, webhooks and controller into the manager.
-func setUp(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings, vaults *openVaults) error {
+// wiring is what everything in the process stands on.
+type wiring struct {
+	mgr      ctrl.Manager
+	options  *serveOptions
+	settings *config.Settings
+	vaults   *openVaults
+	live     *config.LivePolicy
+	judge    *config.Judge
+	// policyChanged tells the controllers.
+	policyChanged *triggers
+}
+
+// wire has the objects and namespaces watched, and the policy followed.
+func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings, vaults *openVaults) (*wiring, error) {
 	// The webhooks of a replica that does not lead need them too.
 	for _, watched := range append(newObjects(), namespaceMetadata()) {
 		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
-			return fmt.Errorf("watch %T: %w", watched, err)
+			return nil, fmt.Errorf("watch %T: %w", watched, err)
 		}
 	}
-	var policyChanged triggers
-	live, err := addLivePolicy(mgr, options, settings, &policyChanged)
-	if err != nil {
-		return err
+	w := &wiring{mgr: mgr, options: options, settings: settings, vaults: vaults, policyChanged: &triggers{}}
+	var err error
+	if w.live, err = addLivePolicy(mgr, options, settings, w.policyChanged); err != nil {
+		return nil, err
 	}
-	judge := &config.Judge{Policy: live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
+	w.judge = &config.Judge{Policy: w.live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
+	return w, nil
+}
+
+// setUp adds controllers, webhooks and probes to the manager.
+func (w *wiring) setUp() error {
 	for _, one := range dialects() {
-		again := controller.Triggers{PolicyChanged: policyChanged.add(), VaultBack: vaults.back.add()}
-		if err := reconciler(mgr, one, options, settings, judge, vaults.Vaults).SetupWithManager(mgr, one.name(), again, metrics.Registry); err != nil {
+		again := controller.Triggers{PolicyChanged: w.policyChanged.add(), VaultBack: w.vaults.back.add()}
+		if err := w.reconciler(one).SetupWithManager(w.mgr, one.name(), again, metrics.Registry); err != nil {
 			return fmt.Errorf("controller of %s: %w", one.kind, err)
 		}
 	}
-	certificates.NewExpiry(options.certDir, metrics.Registry)
-	served, err := serveWebhooks(mgr, options, func() { registerWebhooks(mgr, settings, judge, live) })
+	certificates.NewExpiry(w.options.certDir, metrics.Registry)
+	served, err := serveWebhooks(w.mgr, w.options, w.registerWebhooks)
 	if err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
-	return addProbes(mgr, options, live, served)
+	return w.addProbes(served)
 }
 
 // addLivePolicy has the policy followed, and kept across restarts where there
@@ -68,32 +84,32 @@ func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Set
 	return live, mgr.Add(live)
 }
 
-func reconciler(mgr ctrl.Manager, of dialect, options *serveOptions, settings *config.Settings, judge *config.Judge, vaults vault.Vaults) *controller.Reconciler {
+func (w *wiring) reconciler(of dialect) *controller.Reconciler {
 	return &controller.Reconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(),
+		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(),
 		New: of.newObject, NewList: of.newList,
-		Defaults: settings.Defaults(), Judge: judge, Vaults: vaults,
-		Clock: clock.RealClock{}, Recorder: mgr.GetEventRecorder("countersign"),
+		Defaults: w.settings.Defaults(), Judge: w.judge, Vaults: w.vaults.Vaults,
+		Clock: clock.RealClock{}, Recorder: w.mgr.GetEventRecorder("countersign"),
 		Restores: controller.NewRestores(clock.RealClock{}),
 		Metrics:  controller.NewMetrics(metrics.Registry, of.name()),
 
-		ControllerID: options.controllerID, ResyncInterval: options.resyncInterval,
+		ControllerID: w.options.controllerID, ResyncInterval: w.options.resyncInterval,
 	}
 }
 
-func registerWebhooks(mgr ctrl.Manager, settings *config.Settings, judge *config.Judge, live *config.LivePolicy) {
-	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *settings.RecordRequester}
-	enforcement := &webhook.Enforcement{Judge: judge, Settings: settings, Metrics: webhook.NewMetrics(metrics.Registry)}
-	webhook.Register(mgr, stamp, enforcement, validators())
-	webhook.RegisterGuard(mgr, &webhook.Guard{
-		Live: live, ConfigMaps: mgr.GetAPIReader(),
-		Impact: &webhook.Impact{Judge: judge, Objects: mgr.GetClient(), NewLists: newLists, Defaults: settings.Defaults()},
+func (w *wiring) registerWebhooks() {
+	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *w.settings.RecordRequester}
+	enforcement := &webhook.Enforcement{Judge: w.judge, Settings: w.settings, Metrics: webhook.NewMetrics(metrics.Registry)}
+	webhook.Register(w.mgr, stamp, enforcement, validators())
+	webhook.RegisterGuard(w.mgr, &webhook.Guard{
+		Live: w.live, ConfigMaps: w.mgr.GetAPIReader(),
+		Impact: &webhook.Impact{Judge: w.judge, Objects: w.mgr.GetClient(), NewLists: newLists, Defaults: w.settings.Defaults()},
 	})
 }
 
 // addProbes: ready is when an admission can be decided and served.
-func addProbes(mgr ctrl.Manager, options *serveOptions, live *config.LivePolicy, served <-chan struct{}) error {
-	serving := certificates.Serving(net.JoinHostPort(options.webhookHost, strconv.Itoa(options.webhookPort)), options.certDir)
+func (w *wiring) addProbes(served <-chan struct{}) error {
+	serving := certificates.Serving(net.JoinHostPort(w.options.webhookHost, strconv.Itoa(w.options.webhookPort)), w.options.certDir)
 	webhooks := func(request *http.Request) error {
 		select {
 		case <-served:
@@ -103,8 +119,8 @@ func addProbes(mgr ctrl.Manager, options *serveOptions, live *config.LivePolicy,
 		}
 	}
 	return errors.Join(
-		mgr.AddHealthzCheck("ping", healthz.Ping),
-		mgr.AddReadyzCheck("policy", live.Ready),
-		mgr.AddReadyzCheck("webhooks", webhooks),
+		w.mgr.AddHealthzCheck("ping", healthz.Ping),
+		w.mgr.AddReadyzCheck("policy", w.live.Ready),
+		w.mgr.AddReadyzCheck("webhooks", webhooks),
 	)
 }

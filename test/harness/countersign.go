@@ -124,6 +124,16 @@ func (p *Process) PID() int { return p.child.process.Pid }
 // Done closes when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.child.done }
 
+// Wait returns how the process ended, once it has done so by itself.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.child.done:
+		return p.child.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // Stop has the Service forget the process, sends SIGTERM, and waits for the
 // end, which has to be a clean one. It is called once.
 func (p *Process) Stop() error {
