@@ -45,7 +45,12 @@ generate-tools:
 
 .PHONY: test
 test: build run-tools ## Unit and integration tests
-	go test ./... -timeout $(TEST_TIMEOUT)
+	go test $$(go list ./... | grep -vE '/test/(resilience|rollout)$$') -timeout $(TEST_TIMEOUT)
+
+# These need the machine to themselves: one package after the other.
+.PHONY: test-resilience
+test-resilience: build run-tools ## Faults, kills and rollouts under load
+	go test -p 1 ./test/resilience ./test/rollout -timeout $(TEST_TIMEOUT)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME
