@@ -14,22 +14,30 @@ const (
 
 // checkPattern refuses what could never match or would match by surprise.
 func checkPattern(pattern string, mounts map[string]Mount, kvData bool, at *field.Path) field.ErrorList {
-	invalid := func(why string) field.ErrorList { return field.ErrorList{field.Invalid(at, pattern, why)} }
+	if problem := PatternProblem(pattern); problem != "" {
+		return field.ErrorList{field.Invalid(at, pattern, problem)}
+	}
+	return checkPatternMount(pattern, mounts, kvData, at)
+}
+
+// PatternProblem says why a pattern of paths is none; it is empty for a good
+// one. Which mounts there are does not matter.
+func PatternProblem(pattern string) string {
 	segments := strings.Split(pattern, "/")
 	if problem := shapeProblem(stripVariables(segments)); problem != "" {
-		return invalid(problem)
+		return problem
 	}
 	for i, segment := range segments {
 		if problem := patternSegmentProblem(segment, i == len(segments)-1); problem != "" {
-			return invalid(problem)
+			return problem
 		}
 	}
 	for _, variable := range []string{"+", namespaceVariable} {
 		if count(segments, variable) > maxWildcards {
-			return invalid(fmt.Sprintf("more than %d segments %q", maxWildcards, variable))
+			return fmt.Sprintf("more than %d segments %q", maxWildcards, variable)
 		}
 	}
-	return checkPatternMount(pattern, mounts, kvData, at)
+	return ""
 }
 
 // stripVariables puts a literal where a variable stands, so that one check of
@@ -95,9 +103,9 @@ func mountOf(pattern string, mounts map[string]Mount) (string, Mount, bool) {
 	return "", Mount{}, false
 }
 
-// matchesPattern compares one path with one pattern, to explain. A trie finds
-// one pattern among many.
-func matchesPattern(pattern, path, namespace string) bool {
+// MatchesPattern compares one path with one pattern. A trie finds one pattern
+// among many.
+func MatchesPattern(pattern, path, namespace string) bool {
 	for more := true; more; {
 		var want, have string
 		var moreWanted bool

@@ -117,7 +117,7 @@ func FuzzMatch(f *testing.F) {
 			}
 		}
 		for _, rule := range rules {
-			if got, want := matchesPattern(rule.pattern, path, namespace), matchesNaively(rule.pattern, path, namespace); got != want {
+			if got, want := MatchesPattern(rule.pattern, path, namespace), matchesNaively(rule.pattern, path, namespace); got != want {
 				t.Errorf("%q matches %q in %q: %t, want %t", rule.pattern, path, namespace, got, want)
 			}
 		}

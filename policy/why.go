@@ -48,7 +48,7 @@ func rulesWithPath(rules []*allowRule, path, namespace string) []*allowRule {
 }
 
 func matchesAny(patterns []string, path, namespace string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return matchesPattern(pattern, path, namespace) })
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return MatchesPattern(pattern, path, namespace) })
 }
 
 // otherPart says which part of a rule that has the path does not match.

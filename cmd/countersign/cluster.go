@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,6 +50,7 @@ func (*clusterFlags) exclude(command *cobra.Command, offline string) {
 
 // cluster is one that Countersign is installed in.
 type cluster struct {
+	config           *rest.Config
 	client           client.Client
 	releaseNamespace string
 }
@@ -62,6 +65,8 @@ func (f *clusterFlags) connect() (*cluster, error) {
 	}
 	// The apiserver's priority and fairness governs, not the client.
 	restConfig.QPS = -1
+	// As kubectl tells what admission warns of.
+	restConfig.WarningHandler = rest.NewWarningWriter(os.Stderr, rest.WarningWriterOptions{Deduplicate: true})
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -70,7 +75,7 @@ func (f *clusterFlags) connect() (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster: %w", err)
 	}
-	return &cluster{client: connected, releaseNamespace: f.releaseNamespace}, nil
+	return &cluster{config: restConfig, client: connected, releaseNamespace: f.releaseNamespace}, nil
 }
 
 // documents are those of the policy ConfigMaps as they stand.

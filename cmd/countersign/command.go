@@ -13,7 +13,7 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCommand(), newPolicyCommand(), newAuditCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newPolicyCommand(), newAuditCommand(), newResyncCommand(), newVersionCommand())
 	return root
 }
 

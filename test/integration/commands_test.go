@@ -18,10 +18,15 @@ import (
 // would. NS stands for the tenant's namespace, in what comes back too.
 func (n *tenant) command(stdin string, args ...string) (stdout, stderr string, code int) {
 	n.t.Helper()
+	return n.commandAs(n.env.Kubeconfig, stdin, args...)
+}
+
+func (n *tenant) commandAs(kubeconfig, stdin string, args ...string) (stdout, stderr string, code int) {
+	n.t.Helper()
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "NS", n.ns)
 	}
-	command := exec.CommandContext(n.t.Context(), "../../bin/countersign", append(args, "--kubeconfig", n.env.Kubeconfig)...)
+	command := exec.CommandContext(n.t.Context(), "../../bin/countersign", append(args, "--kubeconfig", kubeconfig)...)
 	command.Stdin = strings.NewReader(stdin)
 	var out, err bytes.Buffer
 	command.Stdout, command.Stderr = &out, &err

@@ -379,6 +379,9 @@ func TestWritingRefusedKeepsTheSecret(t *testing.T) {
 			t.Errorf("events of %s: %s", name, told)
 		}
 	}
+	if logs, err := n.process.Logs(); err != nil || strings.Contains(logs, canary) {
+		t.Errorf("the canary stands in the logs; error %v", err)
+	}
 	n.do("", "patch", "secret", "held", "-n", n.ns, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
 	for _, name := range []string{"app", "held"} {
 		n.retype(name, "example.com/mended")
@@ -480,6 +483,15 @@ func TestWritingInANamespaceThatEnds(t *testing.T) {
 	for line := range strings.Lines(n.events("app")) {
 		if !strings.Contains(events, line) {
 			t.Errorf("an event was sent: %s", line)
+		}
+	}
+	logs, err := n.process.Logs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(logs) {
+		if strings.Contains(line, n.ns) && strings.Contains(line, "Reconciler error") {
+			t.Errorf("it was tried: %s", line)
 		}
 	}
 	release()
