@@ -6,10 +6,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
@@ -92,12 +95,21 @@ func (r *Reconciler) announce(source, before api.Source) {
 	r.Recorder.Eventf(source, nil, kind, is.Reason, "Sync", "%s", is.Message)
 }
 
-// patchStatus writes the status if it says anything new.
+// patchStatus writes the status if it says anything new. What passes is waited
+// for here: another reconcile would visit Vault again.
 func (r *Reconciler) patchStatus(ctx context.Context, source, before api.Source) error {
 	if reflect.DeepEqual(source, before) {
 		return nil
 	}
-	return client.IgnoreNotFound(r.Status().Patch(ctx, source, client.MergeFrom(before), client.FieldOwner(FieldManager)))
+	mayPass := func(err error) bool { return ctx.Err() == nil && isPassing(err) }
+	return client.IgnoreNotFound(retry.OnError(statusBackoff(), mayPass, func() error {
+		return r.Status().Patch(ctx, source, client.MergeFrom(before), client.FieldOwner(FieldManager))
+	}))
+}
+
+// statusBackoff is ten seconds in all.
+func statusBackoff() wait.Backoff {
+	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 7}
 }
 
 // readStates are the distinct paths and the KV versions that were answered.
