@@ -1,0 +1,82 @@
+package controller
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every reason of a condition or an event has a row in docs/status.md, and
+// there are no others.
+func TestReasonsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/status.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z][A-Za-z]+)` \\|").FindAllStringSubmatch(string(page), -1) {
+		documented = append(documented, row[1])
+	}
+	slices.Sort(documented)
+	reasons := slices.Concat(reasonsIn(t, "."), reasonsIn(t, "vault"))
+	slices.Sort(reasons)
+	if diff := cmp.Diff(slices.Compact(reasons), slices.Compact(documented)); diff != "" {
+		t.Errorf("constants (-) and docs/status.md (+) differ:\n%s", diff)
+	}
+}
+
+// reasonsIn are the values of a package's constants that are named reason or
+// Reason something.
+func reasonsIn(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			if spec, ok := node.(*ast.ValueSpec); ok {
+				reasons = append(reasons, reasonsOf(t, spec)...)
+			}
+			return true
+		})
+	}
+	return reasons
+}
+
+func reasonsOf(t *testing.T, spec *ast.ValueSpec) []string {
+	t.Helper()
+	var reasons []string
+	for i, name := range spec.Names {
+		if i >= len(spec.Values) || !strings.HasPrefix(strings.ToLower(name.Name), "reason") {
+			continue
+		}
+		literal, ok := spec.Values[i].(*ast.BasicLit)
+		if !ok {
+			t.Fatalf("%s is no literal", name.Name)
+		}
+		reason, err := strconv.Unquote(literal.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reasons = append(reasons, reason)
+	}
+	return reasons
+}
