@@ -9,8 +9,9 @@ import (
 )
 
 const (
-	// failuresToOpen in a row open the breaker, where none of them alone says
-	// that Vault as a whole is away.
+	// failuresToOpen in a row, of different paths, open the breaker, where none
+	// of them alone says that Vault as a whole is away: one path that fails again
+	// and again is its own trouble, and nobody else waits for it.
 	failuresToOpen = 3
 	firstProbe     = time.Second
 	lastProbe      = 15 * time.Second
@@ -27,11 +28,17 @@ type breaker struct {
 	closed func()
 
 	mutex    sync.Mutex
-	failures int
+	failing  map[string]struct{}
 	open     bool
 	probing  bool
 	probeAt  time.Time
 	interval time.Duration
+	// closings counts how often Vault was back.
+	closings int
+}
+
+func newBreaker(c clock.PassiveClock, closed func()) *breaker {
+	return &breaker{clock: c, closed: closed, failing: map[string]struct{}{}}
 }
 
 // allow reports whether a request may go out now. One that may has to report
@@ -67,24 +74,35 @@ func (b *breaker) isOpen() bool {
 func (b *breaker) succeeded() {
 	b.mutex.Lock()
 	wasOpen := b.open
-	b.open, b.probing, b.failures, b.interval = false, false, 0, 0
+	b.open, b.probing, b.interval = false, false, 0
+	clear(b.failing)
+	if wasOpen {
+		b.closings++
+	}
 	b.mutex.Unlock()
 	if wasOpen {
 		b.closed()
 	}
 }
 
-// failed says that Vault could not answer. Grave is a failure of Vault as a
-// whole; retryAfter is what it asked for, if anything.
-func (b *breaker) failed(grave bool, retryAfter time.Duration) {
+// comebacks is how often Vault was back so far.
+func (b *breaker) comebacks() int {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	b.failures++
+	return b.closings
+}
+
+// failed says that Vault could not answer what it was asked about. Grave is a
+// failure of Vault as a whole; retryAfter is what it asked for, if anything.
+func (b *breaker) failed(about string, grave bool, retryAfter time.Duration) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.failing[about] = struct{}{}
 	if b.open && !b.probing {
 		// It was under way before the breaker opened.
 		return
 	}
-	if !b.open && !grave && b.failures < failuresToOpen {
+	if !b.open && !grave && len(b.failing) < failuresToOpen {
 		return
 	}
 	b.open, b.probing = true, false

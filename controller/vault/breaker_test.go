@@ -10,13 +10,17 @@ import (
 func testBreaker() (b *breaker, clock *testclock.FakePassiveClock, closings *int) {
 	clock = testclock.NewFakePassiveClock(time.Unix(1_800_000_000, 0))
 	closings = new(int)
-	return &breaker{clock: clock, closed: func() { *closings++ }}, clock, closings
+	return newBreaker(clock, func() { *closings++ }), clock, closings
 }
 
-// One grave failure opens the breaker, others only in a row.
+// One grave failure opens the breaker, others only in a row and of different
+// paths: nobody waits for what is one path's own trouble.
 func TestBreakerOpens(t *testing.T) {
-	grave := func(b *breaker) { b.failed(true, 0) }
-	poor := func(b *breaker) { b.failed(false, 0) }
+	grave := func(b *breaker) { b.failed("a", true, 0) }
+	poor := func(about string) func(*breaker) {
+		return func(b *breaker) { b.failed(about, false, 0) }
+	}
+	a, b, c := poor("a"), poor("b"), poor("c")
 	good := func(b *breaker) { b.succeeded() }
 	tests := map[string]struct {
 		steps []func(*breaker)
@@ -24,9 +28,10 @@ func TestBreakerOpens(t *testing.T) {
 	}{
 		"nothing":                {nil, false},
 		"gone":                   {[]func(*breaker){grave}, true},
-		"slow twice":             {[]func(*breaker){poor, poor}, false},
-		"slow three times":       {[]func(*breaker){poor, poor, poor}, true},
-		"slow, but not in a row": {[]func(*breaker){poor, poor, good, poor, poor}, false},
+		"slow twice":             {[]func(*breaker){a, b}, false},
+		"slow three times":       {[]func(*breaker){a, b, c}, true},
+		"slow, but not in a row": {[]func(*breaker){a, b, good, c, a}, false},
+		"slow, one path only":    {[]func(*breaker){a, a, a, b, b, a}, false},
 		"gone and back":          {[]func(*breaker){grave, good}, false},
 	}
 	for name, tc := range tests {
@@ -46,7 +51,7 @@ func TestBreakerOpens(t *testing.T) {
 // that succeeds closes it and tells so, once.
 func TestBreakerProbes(t *testing.T) {
 	b, clock, closings := testBreaker()
-	b.failed(true, 0)
+	b.failed("a", true, 0)
 	for _, most := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 15 * time.Second} {
 		clock.SetTime(clock.Now().Add(most*4/5 - time.Millisecond))
 		if b.mayTry() || b.allow() {
@@ -66,7 +71,7 @@ func TestBreakerProbes(t *testing.T) {
 				t.Fatal("a probe that was not sent has to be given back")
 			}
 		}
-		b.failed(false, 0)
+		b.failed("a", false, 0)
 	}
 	clock.SetTime(clock.Now().Add(lastProbe))
 	if !b.allow() {
@@ -77,7 +82,7 @@ func TestBreakerProbes(t *testing.T) {
 	if b.isOpen() || *closings != 1 {
 		t.Errorf("open %v, told %d times", b.isOpen(), *closings)
 	}
-	b.failed(true, 0)
+	b.failed("a", true, 0)
 	clock.SetTime(clock.Now().Add(firstProbe))
 	if !b.allow() {
 		t.Error("the interval did not start anew")
@@ -93,7 +98,7 @@ func TestBreakerHeedsRetryAfter(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			b, clock, _ := testBreaker()
-			b.failed(true, tc.asked)
+			b.failed("a", true, tc.asked)
 			clock.SetTime(clock.Now().Add(tc.want - time.Second))
 			if b.allow() {
 				t.Error("asked too early")
@@ -109,9 +114,9 @@ func TestBreakerHeedsRetryAfter(t *testing.T) {
 // Failures of requests that left before the breaker opened move no probe.
 func TestBreakerLateFailures(t *testing.T) {
 	b, clock, _ := testBreaker()
-	b.failed(true, 0)
+	b.failed("a", true, 0)
 	for range 10 {
-		b.failed(true, 0)
+		b.failed("a", true, 0)
 	}
 	clock.SetTime(clock.Now().Add(firstProbe))
 	if !b.allow() {

@@ -20,6 +20,8 @@ type Visit struct {
 type errand struct {
 	op   operation
 	path string
+	// about is what a failure says nothing beyond: the path, or the login.
+	about string
 	// guard and object are asked right before the bytes leave.
 	guard  func(context.Context) error
 	object func() string
@@ -49,5 +51,5 @@ type sender struct {
 }
 
 func (s sender) errand(op operation, path string) *errand {
-	return &errand{op: op, path: path, guard: s.guard, object: s.object}
+	return &errand{op: op, path: path, about: path, guard: s.guard, object: s.object}
 }

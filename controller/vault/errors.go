@@ -39,6 +39,8 @@ type Error struct {
 	Message string
 	// invalidToken: Vault does not know the token any more.
 	invalidToken bool
+	// unsent: Vault was not even asked.
+	unsent bool
 }
 
 func (e *Error) Error() string {
@@ -116,10 +118,10 @@ func classify(e *errand, err error) error {
 		return guard.error
 	case errors.As(err, &response):
 		return fromResponse(e, response)
-	case errors.Is(err, errOtherPath), errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer):
-		return &Error{Reason: ReasonUnexpectedAnswer, Path: path, Message: withoutContent(err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault did not answer in time"}
+	case errors.Is(err, errOtherPath), errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer):
+		return &Error{Reason: ReasonUnexpectedAnswer, Path: path, Message: withoutContent(err)}
 	}
 	return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault cannot be reached: " + rootCause(err)}
 }
@@ -144,6 +146,15 @@ func fromResponse(e *errand, response *vaultapi.ResponseError) *Error {
 		refused.Reason = ReasonUnexpectedAnswer
 	}
 	return refused
+}
+
+// asAway: while nothing else works either, it is not this answer that objects
+// wait for.
+func asAway(err error) error {
+	if vaultErr, ok := errors.AsType[*Error](err); ok {
+		vaultErr.Reason = ReasonUnavailable
+	}
+	return err
 }
 
 // vaultMessage is Vault's own list of errors, on one line and bounded. A body

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 )
 
 const (
-	// loginFailureHolds spares Vault the same refused login from everybody who
-	// waits for it.
+	// loginFailureHolds spares Vault the same failing login from everybody who
+	// waits for it. It ends early when Vault was away and is back.
 	loginFailureHolds = 5 * time.Second
 	// maxExpiryMargin is how long before its end a token is used no more.
 	maxExpiryMargin = 30 * time.Second
@@ -42,9 +43,15 @@ type session struct {
 	turn chan struct{}
 
 	current        token
-	failure        error
-	failedTil      time.Time
+	failure        failure
 	leasesDependOn bool
+}
+
+// failure is a login that is not tried again for a while.
+type failure struct {
+	err       error
+	holdsTil  time.Time
+	comebacks int
 }
 
 // token is what a login gives.
@@ -85,8 +92,8 @@ func (s *session) token(ctx context.Context, from sender) (token, error) {
 		return s.current, nil
 	case s.current.isAlive(now) && s.current.renewable && s.renew(ctx, from):
 		return s.current, nil
-	case s.failure != nil && now.Before(s.failedTil):
-		return token{}, s.failure
+	case s.failureHolds(now):
+		return token{}, s.failure.err
 	}
 	return s.logIn(ctx, from)
 }
@@ -105,15 +112,23 @@ func (t token) isFresh(now time.Time) bool { return t.isAlive(now.Add(t.margin))
 // moment, one of the visit's own guard is not.
 func (s *session) logIn(ctx context.Context, from sender) (token, error) {
 	auth, err := s.requestLogin(ctx, from)
-	s.current, s.failure = token{}, nil
+	s.current, s.failure = token{}, failure{}
 	if err != nil {
-		if _, isVaults := errors.AsType[*Error](err); isVaults {
-			s.failure, s.failedTil = err, s.vault.clock.Now().Add(loginFailureHolds)
+		if vaultErr, isVaults := errors.AsType[*Error](err); isVaults && !vaultErr.unsent {
+			s.fail(err)
 		}
 		return token{}, err
 	}
 	s.current = auth.token(s.vault.clock.Now())
 	return s.current, nil
+}
+
+func (s *session) fail(err error) {
+	s.failure = failure{err: err, holdsTil: s.vault.clock.Now().Add(loginFailureHolds), comebacks: s.vault.breaker.comebacks()}
+}
+
+func (s *session) failureHolds(now time.Time) bool {
+	return s.failure.err != nil && now.Before(s.failure.holdsTil) && s.failure.comebacks == s.vault.breaker.comebacks()
 }
 
 // renew prolongs the token, so that what hangs on it lives on. It reports
@@ -146,6 +161,21 @@ func (s *session) replace(ctx context.Context, from sender, refused token) (toke
 	}
 	unlock()
 	return s.token(ctx, from)
+}
+
+// distrust gives a token up that has just taken the place of a refused one and
+// is refused as well: to log in once more, for each object that waits, is of no
+// use.
+func (s *session) distrust(ctx context.Context, refused token) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	if s.current.value == refused.value {
+		s.current = token{}
+		s.fail(&Error{Reason: ReasonForbidden, Path: s.loginPath(), Message: "Vault does not know the tokens that it gives out (403: invalid token)"})
+	}
 }
 
 // keepForLeases has the token live on after a shutdown: its end would revoke
@@ -216,7 +246,9 @@ func (s *session) requestLogin(ctx context.Context, from sender) (*auth, error) 
 	}
 	var answer loginAnswer
 	body := map[string]string{"role": s.key.Role, "jwt": jwt}
-	err = s.vault.post(ctx, from.errand(operationLogin, s.loginPath()), "", body, &answer)
+	e := from.errand(operationLogin, s.loginPath())
+	e.about = fmt.Sprintf("login %+v", s.key)
+	err = s.vault.post(ctx, e, "", body, &answer)
 	if err == nil && answer.Auth.ClientToken == "" {
 		err = &Error{Reason: ReasonUnexpectedAnswer, Path: s.loginPath(), Message: "Vault answered a login without a token"}
 	}

@@ -57,7 +57,7 @@ func Open(name string, settings config.Vault, around Surroundings) (*Vault, erro
 		name: name, settings: settings, client: client,
 		clock: around.Clock, metrics: around.Metrics, mint: around.Mint,
 		budget:   newBudget(settings.RequestsPerSecond, settings.Burst),
-		breaker:  &breaker{clock: around.Clock, closed: around.Back},
+		breaker:  newBreaker(around.Clock, around.Back),
 		airport:  &airport{boarding: map[wanted]*flight{}},
 		sessions: map[SessionKey]*session{},
 	}
@@ -124,6 +124,9 @@ func (v *Vault) fly(ctx context.Context, f *flight) (*Answer, error) {
 			return nil, err
 		}
 		answer, err = v.read(ctx, using, f)
+		if isInvalidToken(err) {
+			session.distrust(ctx, using)
+		}
 	}
 	if err == nil && answer.isLeased() {
 		session.keepForLeases(ctx)
@@ -175,8 +178,11 @@ func (v *Vault) exchange(ctx context.Context, e *errand, into any, send func(con
 	if err == nil {
 		err = decode(response, into)
 	}
-	v.judge(e, err)
-	err = classify(e, err)
+	health := healthOf(err)
+	v.judge(e, health)
+	if err = classify(e, err); health >= healthPoor && v.breaker.isOpen() {
+		err = asAway(err)
+	}
 	v.metrics.observe(v.name, e.op, err)
 	return err
 }
@@ -184,26 +190,26 @@ func (v *Vault) exchange(ctx context.Context, e *errand, into any, send func(con
 func (v *Vault) waitForBudget(ctx context.Context, e *errand) error {
 	defer v.metrics.waiting(v.name)()
 	if err := v.budget.wait(ctx); err != nil {
-		return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "waiting for the request budget: " + err.Error()}
+		return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "waiting for the request budget: " + err.Error(), unsent: true}
 	}
 	return nil
 }
 
 func (v *Vault) away(e *errand) error {
-	return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "Vault is away; waiting until it answers again"}
+	return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "Vault is away; waiting until it answers again", unsent: true}
 }
 
 // judge tells the breaker how a request ended.
-func (v *Vault) judge(e *errand, err error) {
-	switch healthOf(err) {
+func (v *Vault) judge(e *errand, of health) {
+	switch of {
 	case healthUnknown:
 		v.breaker.abandoned()
 	case healthGood:
 		v.breaker.succeeded()
 	case healthPoor:
-		v.breaker.failed(false, e.retryAfter)
+		v.breaker.failed(e.about, false, e.retryAfter)
 	case healthGone:
-		v.breaker.failed(true, e.retryAfter)
+		v.breaker.failed(e.about, true, e.retryAfter)
 	}
 }
 

@@ -215,7 +215,8 @@ const (
 	forbidden    = `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`
 )
 
-// An unknown token is replaced, once each time. One tenant's forbidden path
+// An unknown token is replaced, once each time; where the new one is unknown too,
+// nobody tries that again for a while. One tenant's forbidden path
 // makes nobody log in again, but for once in a while.
 func TestUnknownTokenIsReplacedOnce(t *testing.T) {
 	tests := map[string]struct {
@@ -224,7 +225,8 @@ func TestUnknownTokenIsReplacedOnce(t *testing.T) {
 		apart      time.Duration
 		wantLogins int
 	}{
-		"invalid token":                {invalidToken, 0, 3},
+		"invalid token":                {invalidToken, 0, 2},
+		"invalid token, a while apart": {invalidToken, loginFailureHolds, 4},
 		"plainly forbidden":            {forbidden, 0, 1},
 		"plainly forbidden, in a row":  {forbidden, freshFor - time.Second, 1},
 		"plainly forbidden, long past": {forbidden, freshFor, 2},
@@ -271,6 +273,56 @@ func TestRefusedLoginIsNotRepeatedByEverybody(t *testing.T) {
 	_, _ = f.read(t, "secret/data/x", nil)
 	if got := len(f.seen()); got != 2 {
 		t.Errorf("%d requests, want one and one more after %v", got, loginFailureHolds)
+	}
+}
+
+// A login that failed is tried again at once when Vault was away and is back.
+func TestFailedLoginEndsWithTheOutage(t *testing.T) {
+	f := open(t, nil)
+	f.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	}
+	read := func(role string, want Reason) {
+		t.Helper()
+		_, err := f.readAs(t.Context(), "a/b", role, nil)
+		if got := reasonOf(err); got != want {
+			t.Fatalf("%s: got %v, want %q", role, err, want)
+		}
+	}
+	read("r", ReasonUnavailable)
+	f.answer = nil
+	// That it was away is no failed login: nothing was sent.
+	read("other", ReasonUnavailable)
+	f.clock.SetTime(f.clock.Now().Add(firstProbe))
+	read("other", "")
+	read("r", "")
+	if diff := cmp.Diff([]string{"login", "login", "x", "login", "x"}, kinds(f.seen())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// While nothing works it is Vault as a whole that is waited for, whatever it
+// answers; before that it may be the path alone.
+func TestGarbageIsAnAbsenceOnceNothingElseComes(t *testing.T) {
+	f := open(t, nil)
+	f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/login") {
+			return false
+		}
+		_, _ = w.Write([]byte("<html>"))
+		return true
+	}
+	for _, step := range []struct {
+		path string
+		want Reason
+	}{
+		{"secret/data/x", ReasonUnexpectedAnswer}, {"secret/data/x", ReasonUnexpectedAnswer}, {"secret/data/x", ReasonUnexpectedAnswer},
+		{"secret/data/y", ReasonUnexpectedAnswer}, {"secret/data/z", ReasonUnavailable}, {"secret/data/x", ReasonUnavailable},
+	} {
+		if _, err := f.read(t, step.path, nil); reasonOf(err) != step.want {
+			t.Errorf("%s: got %v (%s), want %s", step.path, err, reasonOf(err), step.want)
+		}
 	}
 }
 
@@ -342,6 +394,24 @@ func TestTimeout(t *testing.T) {
 	}
 	if _, err := f.read(t, "secret/data/x", nil); reasonOf(err) != ReasonUnavailable {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An answer that begins in time and does not end in it is late, not garbled.
+func TestTimeoutWithinTheAnswer(t *testing.T) {
+	f := open(t, func(settings *config.Vault) { settings.Timeout.Duration = 200 * time.Millisecond })
+	f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.HasSuffix(r.URL.Path, "/login") {
+			return false
+		}
+		_, _ = w.Write([]byte(`{"data":`))
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		return true
+	}
+	_, err := f.read(t, "secret/data/x", nil)
+	if reasonOf(err) != ReasonUnavailable || !strings.Contains(err.Error(), "did not answer in time") {
+		t.Errorf("got %v (%s)", err, reasonOf(err))
 	}
 }
 
