@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/api"
+	kesv1 "github.com/countersign/countersign/api/kes/v1"
 )
 
 // Every reason of a condition or an event has a row in docs/status.md, and
@@ -31,6 +35,23 @@ func TestReasonsAreDocumented(t *testing.T) {
 	slices.Sort(reasons)
 	if diff := cmp.Diff(slices.Compact(reasons), slices.Compact(documented)); diff != "" {
 		t.Errorf("constants (-) and docs/status.md (+) differ:\n%s", diff)
+	}
+}
+
+// Every field of the status has a row there too.
+func TestStatusFieldsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/status.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, fields, _ := strings.Cut(string(page), "## The other fields")
+	for _, status := range []any{kesv1.ExternalSecretStatus{}, api.SyncStatus{}} {
+		for i := range reflect.TypeOf(status).NumField() {
+			name, _, _ := strings.Cut(reflect.TypeOf(status).Field(i).Tag.Get("json"), ",")
+			if name != "" && name != "conditions" && !strings.Contains(fields, "`"+name+"`") {
+				t.Errorf("docs/status.md does not tell what %s is", name)
+			}
+		}
 	}
 }
 
