@@ -46,8 +46,8 @@ func TestStatusFieldsAreDocumented(t *testing.T) {
 	}
 	_, fields, _ := strings.Cut(string(page), "## The other fields")
 	for _, status := range []any{kesv1.ExternalSecretStatus{}, api.SyncStatus{}} {
-		for i := range reflect.TypeOf(status).NumField() {
-			name, _, _ := strings.Cut(reflect.TypeOf(status).Field(i).Tag.Get("json"), ",")
+		for field := range reflect.TypeOf(status).Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if name != "" && name != "conditions" && !strings.Contains(fields, "`"+name+"`") {
 				t.Errorf("docs/status.md does not tell what %s is", name)
 			}
