@@ -62,6 +62,8 @@ type token struct {
 	expires   time.Time
 	margin    time.Duration
 	renewable bool
+	// batch tokens cannot be revoked.
+	batch bool
 }
 
 func newSession(v *Vault, key SessionKey) *session {
@@ -198,7 +200,7 @@ func (s *session) lives() bool {
 	}
 }
 
-// revoke ends the token, unless leases hang on it.
+// revoke ends the token where that can be, unless leases hang on it.
 // https://developer.hashicorp.com/vault/api-docs/auth/token#revoke-a-token-self
 func (s *session) revoke(ctx context.Context) error {
 	unlock, err := s.lock(ctx)
@@ -206,7 +208,7 @@ func (s *session) revoke(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if s.leasesDependOn || !s.current.isAlive(s.vault.clock.Now()) {
+	if s.leasesDependOn || s.current.batch || !s.current.isAlive(s.vault.clock.Now()) {
 		return nil
 	}
 	from := sender{guard: func(context.Context) error { return nil }, object: func() string { return "" }}
@@ -224,13 +226,14 @@ type loginAnswer struct {
 
 type auth struct {
 	ClientToken string `json:"client_token"`
+	TokenType   string `json:"token_type"`
 	// LeaseDuration is in seconds; 0 is for ever.
 	LeaseDuration int  `json:"lease_duration"`
 	Renewable     bool `json:"renewable"`
 }
 
 func (a auth) token(now time.Time) token {
-	t := token{value: a.ClientToken, issued: now, renewable: a.Renewable}
+	t := token{value: a.ClientToken, issued: now, renewable: a.Renewable, batch: a.TokenType == "batch"}
 	if ttl := time.Duration(a.LeaseDuration) * time.Second; ttl > 0 {
 		t.expires, t.margin = now.Add(ttl), min(ttl/10, maxExpiryMargin)
 	}

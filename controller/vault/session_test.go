@@ -69,7 +69,8 @@ func TestTokenLives(t *testing.T) {
 	}
 }
 
-// At shutdown live sessions are revoked, unless leases hang on them.
+// At shutdown live sessions are revoked where that can be, unless leases hang on
+// them.
 func TestCloseRevokes(t *testing.T) {
 	leased := func(w http.ResponseWriter, r *http.Request) bool {
 		if tokens(true, 100, 100)(w, r) {
@@ -78,11 +79,19 @@ func TestCloseRevokes(t *testing.T) {
 		_, _ = w.Write([]byte(`{"lease_id":"l","lease_duration":60,"data":{}}`))
 		return true
 	}
+	batch := func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/login") {
+			return false
+		}
+		_, _ = w.Write([]byte(`{"auth":{"client_token":"t","token_type":"batch","lease_duration":100}}`))
+		return true
+	}
 	tests := map[string]struct {
 		answer func(http.ResponseWriter, *http.Request) bool
 		idle   time.Duration
 		want   []string
 	}{
+		"batch":   {batch, 0, []string{"login", "x"}},
 		"live":    {tokens(true, 100, 100), 0, []string{"login", "x", "revoke-self"}},
 		"expired": {tokens(true, 100, 100), 101 * time.Second, []string{"login", "x"}},
 		"leased":  {leased, 0, []string{"login", "x"}},
