@@ -176,8 +176,13 @@ func yamlOf(value any) (*yaml.Node, error) {
 func yamlText(text string) *yaml.Node {
 	node := &yaml.Node{}
 	node.SetString(text)
-	if isMistaken(text) {
+	margin := text[:len(text)-len(strings.TrimLeft(text, " \t\n"))]
+	switch {
+	case isMistaken(text):
 		node.Style = yaml.SingleQuotedStyle
+	case strings.Contains(margin, "\t"):
+		// The encoder would write a block that no parser reads.
+		node.Style = yaml.DoubleQuotedStyle
 	}
 	return node
 }
