@@ -59,8 +59,9 @@ type token struct {
 	value  string
 	issued time.Time
 	// expires is zero for never.
-	expires   time.Time
-	margin    time.Duration
+	expires time.Time
+	// life is how long it was given at the login.
+	life      time.Duration
 	renewable bool
 	// batch tokens cannot be revoked.
 	batch bool
@@ -90,7 +91,7 @@ func (s *session) token(ctx context.Context, from sender) (token, error) {
 	defer unlock()
 	now := s.vault.clock.Now()
 	switch {
-	case s.current.isFresh(now):
+	case s.isFresh(s.current, now):
 		return s.current, nil
 	case s.current.isAlive(now) && s.current.renewable && s.renew(ctx, from):
 		return s.current, nil
@@ -107,14 +108,21 @@ func (t token) isAlive(now time.Time) bool {
 // isOld reports a token whose policies may be those of another day.
 func (t token) isOld(now time.Time) bool { return now.Sub(t.issued) >= freshFor }
 
-// isFresh leaves a margin for requests under way.
-func (t token) isFresh(now time.Time) bool { return t.isAlive(now.Add(t.margin)) }
+// isFresh leaves a margin for requests under way. What is lent ends with the
+// token: there the margin is what the next read will need.
+func (s *session) isFresh(t token, now time.Time) bool {
+	margin := min(t.life/10, maxExpiryMargin)
+	if s.leasesDependOn {
+		margin = t.life / 2
+	}
+	return t.isAlive(now.Add(margin))
+}
 
 // logIn replaces the token. A failure that is Vault's is remembered for a
 // moment, one of the visit's own guard is not.
 func (s *session) logIn(ctx context.Context, from sender) (token, error) {
 	auth, err := s.requestLogin(ctx, from)
-	s.current, s.failure = token{}, failure{}
+	s.failure = failure{}
 	if err != nil {
 		if vaultErr, isVaults := errors.AsType[*Error](err); isVaults && !vaultErr.unsent {
 			s.fail(err)
@@ -143,8 +151,8 @@ func (s *session) renew(ctx context.Context, from sender) bool {
 		return false
 	}
 	renewed := answer.Auth.token(s.vault.clock.Now())
-	renewed.value, renewed.issued, renewed.margin = s.current.value, s.current.issued, s.current.margin
-	if !renewed.isFresh(s.vault.clock.Now()) {
+	renewed.value, renewed.issued, renewed.life = s.current.value, s.current.issued, s.current.life
+	if !s.isFresh(renewed, s.vault.clock.Now()) {
 		return false
 	}
 	s.current = renewed
@@ -180,8 +188,8 @@ func (s *session) distrust(ctx context.Context, refused token) {
 	}
 }
 
-// keepForLeases has the token live on after a shutdown: its end would revoke
-// what pods are using.
+// keepForLeases has the token live on, also after a shutdown: its end would
+// revoke what pods are using.
 func (s *session) keepForLeases(ctx context.Context) {
 	if unlock, err := s.lock(ctx); err == nil {
 		s.leasesDependOn = true
@@ -235,7 +243,7 @@ type auth struct {
 func (a auth) token(now time.Time) token {
 	t := token{value: a.ClientToken, issued: now, renewable: a.Renewable, batch: a.TokenType == "batch"}
 	if ttl := time.Duration(a.LeaseDuration) * time.Second; ttl > 0 {
-		t.expires, t.margin = now.Add(ttl), min(ttl/10, maxExpiryMargin)
+		t.expires, t.life = now.Add(ttl), ttl
 	}
 	return t
 }

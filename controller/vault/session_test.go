@@ -27,6 +27,16 @@ func tokens(renewable bool, login, renewed int) func(http.ResponseWriter, *http.
 	}
 }
 
+// leased answers reads with a lease that outlives the token.
+func leased(renewed int) func(http.ResponseWriter, *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !tokens(true, 100, renewed)(w, r) {
+			_, _ = w.Write([]byte(`{"lease_id":"l","lease_duration":6000,"data":{}}`))
+		}
+		return true
+	}
+}
+
 // kinds are the last words of the requests' paths.
 func kinds(requests []string) []string {
 	var words []string
@@ -50,6 +60,9 @@ func TestTokenLives(t *testing.T) {
 		"near its longest life":    {tokens(true, 100, 5), 95 * time.Second, []string{"login", "x", "renew-self", "login", "x"}},
 		"dead":                     {tokens(true, 100, 100), 100 * time.Second, []string{"login", "x", "login", "x"}},
 		"for ever":                 {tokens(false, 0, 0), 10_000 * time.Hour, []string{"login", "x", "x"}},
+		"leased, early":            {leased(100), 49 * time.Second, []string{"login", "x", "x"}},
+		"leased, when it is due":   {leased(100), 66 * time.Second, []string{"login", "x", "renew-self", "x"}},
+		"leased, longest life":     {leased(49), 66 * time.Second, []string{"login", "x", "renew-self", "login", "x"}},
 		"long-lived, near its end": {tokens(true, 3600, 3600), 3571 * time.Second, []string{"login", "x", "renew-self", "x"}},
 	}
 	for name, tc := range tests {
@@ -72,13 +85,6 @@ func TestTokenLives(t *testing.T) {
 // At shutdown live sessions are revoked where that can be, unless leases hang on
 // them.
 func TestCloseRevokes(t *testing.T) {
-	leased := func(w http.ResponseWriter, r *http.Request) bool {
-		if tokens(true, 100, 100)(w, r) {
-			return true
-		}
-		_, _ = w.Write([]byte(`{"lease_id":"l","lease_duration":60,"data":{}}`))
-		return true
-	}
 	batch := func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, "/login") {
 			return false
@@ -94,7 +100,7 @@ func TestCloseRevokes(t *testing.T) {
 		"batch":   {batch, 0, []string{"login", "x"}},
 		"live":    {tokens(true, 100, 100), 0, []string{"login", "x", "revoke-self"}},
 		"expired": {tokens(true, 100, 100), 101 * time.Second, []string{"login", "x"}},
-		"leased":  {leased, 0, []string{"login", "x"}},
+		"leased":  {leased(100), 0, []string{"login", "x"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
