@@ -125,8 +125,8 @@ func bypasses() map[string]bypass {
 		"KES: mount with slashes":      {vaultHead + "vaultMountPoint: /kubernetes/\ndataFrom: [kubernetes/data/NS/app]", badMount, ""},
 		"KES: only the last was told":  {reads("kubernetes/data/other/first", "kubernetes/data/NS/app"), `spec.dataFrom[0]: Forbidden: "kubernetes/data/other/first"`, ""},
 		"KES: path beside the key":     {vaultHead + "data: [{path: kubernetes/data/other}]", "spec.data[0].path: Forbidden: the vault backend cannot list a path", ""},
-		"KES: JavaScript in a literal": {reads("kubernetes/data/NS/app") + "\ntemplate: {stringData: {a: '${process.env.HOME}'}}", "template expressions (<% %> and ${ }) are not supported", ""},
-		"KES: JavaScript in metadata":  {reads("kubernetes/data/NS/app") + "\ntemplate: {metadata: {labels: {a: '<%- x %>'}}}", "template expressions (<% %> and ${ }) are not supported", ""},
+		"KES: JavaScript in a literal": {reads("kubernetes/data/NS/app") + "\ntemplate: {stringData: {a: '${process.env.HOME}'}}", "there is no \"process\", only data, JSON and yaml", ""},
+		"KES: JavaScript in metadata":  {reads("kubernetes/data/NS/app") + "\ntemplate: {metadata: {labels: {a: '<%- x %>'}}}", "work under data and stringData only", ""},
 		"KES: Secret elsewhere":        {reads("kubernetes/data/NS/app") + "\ntemplate: {metadata: {namespace: kube-system}}", "spec.template.metadata.namespace: Forbidden: only labels and annotations may be set", ""},
 		"KES: credential by old field": {reads("kubernetes/data/NS/app") + "\ntype: bootstrap.kubernetes.io/token", "spec.template.type: Forbidden", ""},
 		// Unbounded work and unbounded messages.
