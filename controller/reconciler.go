@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -81,7 +82,11 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	r.tell(ctx, source, outcome, r.Clock.Since(began))
 	r.record(source, outcome)
 	next := r.nextAttempt(source, outcome)
-	if err := r.patchStatus(ctx, source, before); err != nil {
+	switch err := r.patchStatus(ctx, source, before); {
+	case errors.Is(err, errOutdated):
+		// What was written has its own reconcile.
+		return reconcile.Result{}, nil
+	case err != nil:
 		return reconcile.Result{}, err
 	}
 	r.announce(source, before)

@@ -1,14 +1,18 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -95,16 +99,39 @@ func (r *Reconciler) announce(source, before api.Source) {
 	r.Recorder.Eventf(source, nil, kind, is.Reason, "Sync", "%s", is.Message)
 }
 
-// patchStatus writes the status if it says anything new. What passes is waited
-// for here: another reconcile would visit Vault again.
+// errOutdated: somebody else has written the status since it was looked at.
+var errOutdated = errors.New("the status is not the one that was looked at")
+
+// patchStatus writes the status if it says anything new, and nobody else has
+// written it meanwhile: a leader that has lost its lease unawares has nothing to
+// say. What passes is waited for here: another reconcile would visit Vault again.
 func (r *Reconciler) patchStatus(ctx context.Context, source, before api.Source) error {
 	if reflect.DeepEqual(source, before) {
 		return nil
 	}
-	mayPass := func(err error) bool { return ctx.Err() == nil && isPassing(err) }
+	mayPass := func(err error) bool { return ctx.Err() == nil && (isPassing(err) || apierrors.IsConflict(err)) }
 	return client.IgnoreNotFound(retry.OnError(statusBackoff(), mayPass, func() error {
-		return r.Status().Patch(ctx, source, client.MergeFrom(before), client.FieldOwner(FieldManager))
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		err := r.Status().Patch(ctx, source, patch, client.FieldOwner(FieldManager))
+		if apierrors.IsConflict(err) {
+			return cmp.Or(r.catchUp(ctx, source, before), err)
+		}
+		return err
 	}))
+}
+
+// catchUp with a change of the object that is none of its status.
+func (r *Reconciler) catchUp(ctx context.Context, source, before api.Source) error {
+	now := r.New()
+	if err := r.Live.Get(ctx, keyOf(source), now); err != nil {
+		return err
+	}
+	if now.GetUID() != source.GetUID() || !equality.Semantic.DeepEqual(now.SyncStatus(), before.SyncStatus()) {
+		return errOutdated
+	}
+	source.SetResourceVersion(now.GetResourceVersion())
+	before.SetResourceVersion(now.GetResourceVersion())
+	return nil
 }
 
 // statusBackoff is ten seconds in all.
