@@ -80,7 +80,7 @@ func healthOf(err error) health {
 	switch {
 	case err == nil:
 		return healthGood
-	case errors.As(err, &guard), errors.Is(err, errOtherPath), errors.Is(err, context.Canceled):
+	case errors.As(err, &guard), errors.Is(err, errElsewhere), errors.Is(err, context.Canceled):
 		return healthUnknown
 	case errors.As(err, &response):
 		return healthOfStatus(response.StatusCode)
@@ -92,7 +92,8 @@ func healthOf(err error) health {
 
 func healthOfStatus(code int) health {
 	switch {
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
+	// A standby redirects to the active one.
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable, isRedirect(code):
 		return healthGone
 	case code >= http.StatusInternalServerError:
 		return healthPoor
@@ -120,7 +121,7 @@ func classify(e *errand, err error) error {
 		return fromResponse(e, response)
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault did not answer in time"}
-	case errors.Is(err, errOtherPath), errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer):
+	case errors.Is(err, errElsewhere), errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer):
 		return &Error{Reason: ReasonUnexpectedAnswer, Path: path, Message: withoutContent(err)}
 	}
 	return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault cannot be reached: " + rootCause(err)}
@@ -132,8 +133,8 @@ func fromResponse(e *errand, response *vaultapi.ResponseError) *Error {
 	switch code := response.StatusCode; {
 	case code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
 		refused.Reason = ReasonUnavailable
-	case code >= http.StatusMultipleChoices && code < http.StatusBadRequest:
-		refused.Reason = ReasonUnexpectedAnswer
+	case isRedirect(code):
+		refused.Reason = ReasonUnavailable
 		refused.Message += ": it redirects, which is not followed; have the settings name the address that answers"
 	case e.op == operationLogin:
 		refused.Reason = ReasonLoginRefused
@@ -179,8 +180,8 @@ func withoutContent(err error) string {
 	switch {
 	case errors.Is(err, errTooLarge):
 		return errTooLarge.Error()
-	case errors.Is(err, errOtherPath):
-		return errOtherPath.Error()
+	case errors.Is(err, errElsewhere):
+		return errElsewhere.Error()
 	case errors.As(err, &syntax):
 		return fmt.Sprintf("%s: malformed JSON at byte %d", errBadAnswer, syntax.Offset)
 	}

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
+
+	vaultapi "github.com/hashicorp/vault/api"
 
 	"github.com/countersign/countersign/config"
 )
@@ -23,13 +26,21 @@ const maxAnswerBytes = 4 << 20
 var (
 	errTooLarge  = errors.New("the answer is larger than 4 MiB")
 	errBadAnswer = errors.New("not an answer of Vault")
-	errOtherPath = errors.New("refused to send another path than the one that was judged")
+	errElsewhere = errors.New("refused to send elsewhere than to the path that was judged, at the Vault that is configured")
 )
 
 // transport is the last code before bytes leave.
-type transport struct{ base http.RoundTripper }
+type transport struct {
+	base http.RoundTripper
+	// vault is the only server that is ever dialled.
+	vault *url.URL
+}
 
 func newTransport(settings config.Vault) (*transport, error) {
+	vault, err := url.Parse(settings.Address)
+	if err != nil {
+		return nil, fmt.Errorf("address: %w", err)
+	}
 	base, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return nil, errors.New("http.DefaultTransport was replaced")
@@ -46,7 +57,7 @@ func newTransport(settings config.Vault) (*transport, error) {
 	if settings.ClientCertFile != "" {
 		base.TLSClientConfig.GetClientCertificate = clientCertificate(settings)
 	}
-	return &transport{base: base}, nil
+	return &transport{base: base, vault: vault}, nil
 }
 
 // clientCertificate reads the files anew: whoever wrote them renews them.
@@ -72,12 +83,13 @@ func loadCAs(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// RoundTrip sends exactly the path of the errand, and only if its guard lets
-// it.
+// RoundTrip sends exactly the path of the errand to the Vault that is configured,
+// and only if its guard lets it. A redirect ends here: Vault's client follows one
+// with the token, also when it is told not to and then cloned.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	errand, ok := request.Context().Value(errandKey{}).(*errand)
-	if !ok || request.URL.EscapedPath() != "/v1/"+errand.path {
-		return nil, errOtherPath
+	if !ok || request.URL.EscapedPath() != "/v1/"+errand.path || request.URL.Scheme != t.vault.Scheme || request.URL.Host != t.vault.Host {
+		return nil, errElsewhere
 	}
 	if err := errand.guard(request.Context()); err != nil {
 		return nil, &guardError{err}
@@ -88,9 +100,16 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isRedirect(response.StatusCode) {
+		return nil, errors.Join(&vaultapi.ResponseError{StatusCode: response.StatusCode}, response.Body.Close())
+	}
 	errand.heed(response)
 	response.Body = &boundedBody{ReadCloser: response.Body, left: maxAnswerBytes}
 	return response, nil
+}
+
+func isRedirect(code int) bool {
+	return code >= http.StatusMultipleChoices && code < http.StatusBadRequest
 }
 
 // boundedBody fails instead of being read for ever.

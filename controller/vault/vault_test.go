@@ -302,6 +302,32 @@ func TestFailedLoginEndsWithTheOutage(t *testing.T) {
 	}
 }
 
+// Only the configured Vault is ever dialled, whatever it answers.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	for _, code := range []int{301, 302, 303, 307, 308} {
+		for _, op := range []string{"login", "x"} {
+			f, elsewhere := open(t, nil), open(t, nil)
+			f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasSuffix(r.URL.Path, op) {
+					return false
+				}
+				http.Redirect(w, r, elsewhere.vault.settings.Address+r.URL.Path, code)
+				return true
+			}
+			_, err := f.read(t, "secret/data/x", nil)
+			if reasonOf(err) != ReasonUnavailable || !strings.Contains(err.Error(), "redirects, which is not followed") {
+				t.Errorf("%d at %s: got %v", code, op, err)
+			}
+			if sent := elsewhere.seen(); len(sent) > 0 {
+				t.Errorf("%d at %s was followed: %v", code, op, sent)
+			}
+			if !f.vault.breaker.isOpen() {
+				t.Errorf("%d at %s: one who is sent away from it asks again and again", code, op)
+			}
+		}
+	}
+}
+
 // While nothing works it is Vault as a whole that is waited for, whatever it
 // answers; before that it may be the path alone.
 func TestGarbageIsAnAbsenceOnceNothingElseComes(t *testing.T) {
@@ -336,7 +362,7 @@ func TestBadAnswers(t *testing.T) {
 		"not JSON":           {200, "<html>canary", ReasonUnexpectedAnswer},
 		"JSON of no answer":  {200, `"canary"`, ReasonUnexpectedAnswer},
 		"no data":            {200, `{"canary":1}`, ReasonUnexpectedAnswer},
-		"redirect":           {307, "canary", ReasonUnexpectedAnswer},
+		"redirect":           {307, "canary", ReasonUnavailable},
 		"not found":          {404, `{"errors":[]}`, ReasonNotFound},
 		"deleted version":    {404, `{"data":{"data":null,"metadata":{"canary":1}}}`, ReasonNotFound},
 		"sealed":             {503, `{"errors":["Vault is sealed"]}`, ReasonUnavailable},
