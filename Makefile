@@ -43,13 +43,17 @@ lint-tools:
 generate-tools:
 	@test/tools/build controller-gen
 
+# Integration tests that take long: policy over restarts, bypasses with and
+# without admission, GitOps tools.
+SLOW := ^Test(Bypass|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)
+
 .PHONY: test
 test: build run-tools ## Unit and integration tests
-	go test $$(go list ./... | grep -vE '/test/(resilience|rollout)$$') -timeout $(TEST_TIMEOUT)
+	go test $$(go list ./... | grep -vE '/test/(resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
 
-# These need the machine to themselves.
-.PHONY: test-rollout
-test-rollout: build run-tools ## Rollouts and rotations under load
+.PHONY: test-slow
+test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load
+	go test ./test/integration -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
 	go test ./test/rollout -timeout $(TEST_TIMEOUT)
 
 .PHONY: test-resilience
