@@ -33,12 +33,24 @@ func (r *Reconciler) isDue(source api.Source, secret *standing, revision string)
 		return due{now: true}
 	case r.isRestore(source, secret):
 		return due{now: true, after: r.restoreWait(source)}.orLater()
-	case status.Lease != nil:
-		return r.at(status.Lease.RenewAt.Time)
-	case r.ResyncInterval > 0 && status.SyncedAt != nil:
-		return r.at(r.nextInterval(source))
+	}
+	if turn := r.nextTurn(source); !turn.IsZero() {
+		return r.at(turn)
 	}
 	return due{}
+}
+
+// nextTurn is when what was synced is read again though nobody asks; zero where
+// it is not.
+func (r *Reconciler) nextTurn(source api.Source) time.Time {
+	status := source.SyncStatus()
+	switch {
+	case status.Lease != nil:
+		return status.Lease.RenewAt.Time
+	case r.ResyncInterval > 0 && status.SyncedAt != nil:
+		return r.nextInterval(source)
+	}
+	return time.Time{}
 }
 
 // isRestore reports a Secret that was synced and is not as it was left.

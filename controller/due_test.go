@@ -97,6 +97,35 @@ func TestIsDue(t *testing.T) {
 	}
 }
 
+// A failure that nothing but a change of the object or the policy mends has no
+// next turn, whatever its last sync left in the status.
+func TestNextAttempt(t *testing.T) {
+	past, ahead := metav1.NewTime(testNow.Add(-time.Minute)), metav1.NewTime(testNow.Add(time.Hour))
+	tests := map[string]struct {
+		status  api.SyncStatus
+		outcome outcome
+		want    time.Duration
+	}{
+		"synced":                   {api.SyncStatus{}, outcome{}, 0},
+		"leased":                   {api.SyncStatus{Lease: &api.Lease{RenewAt: ahead}}, outcome{}, time.Hour},
+		"leased, turn has come":    {api.SyncStatus{Lease: &api.Lease{RenewAt: past}}, outcome{}, time.Second},
+		"leased, denied":           {api.SyncStatus{Lease: &api.Lease{RenewAt: ahead}}, outcome{failure: &failure{}}, 0},
+		"leased and over, denied":  {api.SyncStatus{Lease: &api.Lease{RenewAt: past}}, outcome{failure: &failure{}}, 0},
+		"failed, is tried again":   {api.SyncStatus{Retry: &api.Retry{Next: ahead}}, outcome{failure: &failure{}}, time.Hour},
+		"nothing new, due later":   {api.SyncStatus{Lease: &api.Lease{RenewAt: past}}, outcome{idle: true, wait: time.Minute}, time.Minute},
+		"nothing new, nothing due": {api.SyncStatus{}, outcome{idle: true}, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			source := &kesv1.ExternalSecret{Status: kesv1.ExternalSecretStatus{SyncStatus: tc.status}}
+			r := &Reconciler{Clock: testclock.NewFakePassiveClock(testNow)}
+			if got := r.nextAttempt(source, &tc.outcome); got.RequeueAfter != tc.want {
+				t.Errorf("comes back after %s, want %s", got.RequeueAfter, tc.want)
+			}
+		})
+	}
+}
+
 // asKES leaves what kubernetes-external-secrets leaves.
 func asKES(es *kesv1.ExternalSecret, s *standing) {
 	es.Annotations = nil

@@ -1,10 +1,10 @@
 package controller
 
 import (
-	"math/rand/v2"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/countersign/countersign/api"
@@ -36,7 +36,7 @@ func retryDelay(attempts int32) time.Duration {
 // jittered takes up to a fifth away, so that many objects do not come back at
 // the same moment.
 func jittered(delay time.Duration) time.Duration {
-	return delay - time.Duration(rand.Int64N(int64(delay)/5+1)) //nolint:gosec // Jitter needs no secrecy.
+	return wait.Jitter(delay*4/5, 0.25)
 }
 
 // recordRetry says in the status when the next attempt is due.
@@ -77,27 +77,27 @@ const backlog = -1
 
 // nextAttempt has the object come back when something is due.
 func (r *Reconciler) nextAttempt(source api.Source, outcome *outcome) reconcile.Result {
-	wait, status, now := outcome.wait, source.SyncStatus(), r.Clock.Now()
+	after, status, now := outcome.wait, source.SyncStatus(), r.Clock.Now()
 	switch {
 	case outcome.idle:
 	case status.Retry != nil:
-		wait = retryWait(status.Retry, now)
-	case status.Lease != nil:
-		wait = max(status.Lease.RenewAt.Sub(now), time.Second)
-	case outcome.failure == nil && r.ResyncInterval > 0 && status.SyncedAt != nil:
-		wait = max(r.nextInterval(source).Sub(now), time.Second)
+		after = retryWait(status.Retry, now)
+	case outcome.failure == nil:
+		if turn := r.nextTurn(source); !turn.IsZero() {
+			after = max(turn.Sub(now), time.Second)
+		}
 	}
-	if wait <= 0 {
+	if after <= 0 {
 		return reconcile.Result{}
 	}
-	return reconcile.Result{RequeueAfter: wait, Priority: new(backlog)}
+	return reconcile.Result{RequeueAfter: after, Priority: new(backlog)}
 }
 
 // retryWait is the time until the next attempt. While Vault is away that grows
 // with the time that it has been.
 func retryWait(retry *api.Retry, now time.Time) time.Duration {
-	if wait := retry.Next.Sub(now); wait > 0 {
-		return max(wait, time.Second)
+	if left := retry.Next.Sub(now); left > 0 {
+		return max(left, time.Second)
 	}
 	return jittered(min(max(now.Sub(retry.Next.Time), firstLook), lastLook))
 }
