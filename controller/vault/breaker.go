@@ -1,10 +1,10 @@
 package vault
 
 import (
-	"math/rand/v2"
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/utils/clock"
 )
 
@@ -46,13 +46,10 @@ func newBreaker(c clock.PassiveClock, closed func()) *breaker {
 func (b *breaker) allow() bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
-	switch {
-	case !b.open:
-		return true
-	case b.probing || b.clock.Now().Before(b.probeAt):
+	if !b.lets() {
 		return false
 	}
-	b.probing = true
+	b.probing = b.open
 	return true
 }
 
@@ -60,6 +57,11 @@ func (b *breaker) allow() bool {
 func (b *breaker) mayTry() bool {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
+	return b.lets()
+}
+
+// lets is for those who hold the lock.
+func (b *breaker) lets() bool {
 	return !b.open || !b.probing && !b.clock.Now().Before(b.probeAt)
 }
 
@@ -107,7 +109,9 @@ func (b *breaker) failed(about string, grave bool, retryAfter time.Duration) {
 	}
 	b.open, b.probing = true, false
 	b.interval = min(max(2*b.interval, firstProbe), lastProbe)
-	b.probeAt = b.clock.Now().Add(max(jittered(b.interval), min(retryAfter, longestRetryAfter)))
+	// Up to a fifth less, so that one Vault's clients do not probe in step.
+	next := wait.Jitter(b.interval*4/5, 0.25)
+	b.probeAt = b.clock.Now().Add(max(next, min(retryAfter, longestRetryAfter)))
 }
 
 // abandoned says that a request that was allowed was not sent after all.
@@ -115,10 +119,4 @@ func (b *breaker) abandoned() {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()
 	b.probing = false
-}
-
-// jittered takes up to a fifth away, so that replicas of one Vault's clients
-// do not probe in step.
-func jittered(d time.Duration) time.Duration {
-	return d - time.Duration(rand.Int64N(int64(d)/5+1)) //nolint:gosec // Jitter needs no secrecy.
 }
