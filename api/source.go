@@ -1,6 +1,9 @@
 package api
 
 import (
+	"fmt"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -51,6 +54,18 @@ type Source interface {
 	// SyncedByPredecessor is the version that another controller of the same
 	// dialect left as synced, or nil.
 	SyncedByPredecessor() *Version
+}
+
+// EachSource visits the items of a list of one dialect.
+func EachSource(list runtime.Object, visit func(Source)) error {
+	return apimeta.EachListItem(list, func(item runtime.Object) error {
+		source, ok := item.(Source)
+		if !ok {
+			return fmt.Errorf("%T is not of a dialect", item)
+		}
+		visit(source)
+		return nil
+	})
 }
 
 // Defaults are the operator's settings that fill what an object leaves out.

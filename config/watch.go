@@ -16,10 +16,9 @@ import (
 // process runs: the budgets of the Vaults. Anything else waits for a restart. It
 // runs on every replica, any of which may lead next.
 type SettingsWatcher struct {
-	File string
-	// Budgets is called with the Vaults as they stand in the file now.
-	Budgets func(map[string]Vault)
-
+	file string
+	// budgets is called with the Vaults as they stand in the file now.
+	budgets func(map[string]Vault)
 	content []byte
 	// settings were taken in last.
 	settings *Settings
@@ -27,7 +26,7 @@ type SettingsWatcher struct {
 
 // NewSettingsWatcher watches a file whose settings are in force.
 func NewSettingsWatcher(file string, inForce *Settings, budgets func(map[string]Vault)) *SettingsWatcher {
-	return &SettingsWatcher{File: file, Budgets: budgets, settings: inForce}
+	return &SettingsWatcher{file: file, budgets: budgets, settings: inForce}
 }
 
 // NeedLeaderElection is false: see above.
@@ -41,7 +40,7 @@ func (w *SettingsWatcher) Start(ctx context.Context) error {
 		return fmt.Errorf("watch settings: %w", err)
 	}
 	defer func() { _ = watcher.Close() }()
-	if err := watcher.Add(filepath.Dir(w.File)); err != nil {
+	if err := watcher.Add(filepath.Dir(w.file)); err != nil {
 		return fmt.Errorf("watch settings: %w", err)
 	}
 	// What changed before the watch began is not missed.
@@ -61,7 +60,7 @@ func (w *SettingsWatcher) Start(ctx context.Context) error {
 // look takes the file in if it has changed. One that cannot be read, or is no
 // good, changes nothing.
 func (w *SettingsWatcher) look(ctx context.Context) {
-	content, err := os.ReadFile(w.File)
+	content, err := os.ReadFile(w.file)
 	if err != nil || bytes.Equal(content, w.content) {
 		return
 	}
@@ -75,7 +74,7 @@ func (w *SettingsWatcher) look(ctx context.Context) {
 		log.FromContext(ctx).Info("the settings file has changed; all but the budgets waits for a restart")
 	}
 	w.settings = settings
-	w.Budgets(settings.Vaults)
+	w.budgets(settings.Vaults)
 }
 
 func withoutBudgets(settings *Settings) *Settings {

@@ -5,8 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -44,6 +44,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Tr
 	if err := mgr.Add(r.serveReadiness(name, registry)); err != nil {
 		return err
 	}
+	if err := mgr.Add(manager.RunnableFunc(r.forgetRestores)); err != nil {
+		return err
+	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, NewQueue: newQueue(registry)}).
@@ -57,6 +60,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Tr
 		WatchesRawSource(source.Channel(triggers.PolicyChanged, toBacklog(r.everywhere))).
 		WatchesRawSource(source.Channel(triggers.VaultBack, toBacklog(r.waiting))).
 		Complete(r)
+}
+
+// forgetRestores drops what is known of Secrets that have been left alone since.
+func (r *Reconciler) forgetRestores(ctx context.Context) error {
+	wait.UntilWithContext(ctx, func(context.Context) { r.Restores.GC() }, lastRestore)
+	return nil
 }
 
 // newQueue is called when the controller starts.
@@ -116,14 +125,11 @@ func (r *Reconciler) requests(ctx context.Context, wanted func(api.Source) bool,
 // each visits the objects in the cache.
 func (r *Reconciler) each(ctx context.Context, visit func(api.Source), options ...client.ListOption) {
 	list := r.NewList()
-	if err := r.List(ctx, list, options...); err != nil {
-		log.FromContext(ctx).Error(err, "cannot list the objects")
-		return
+	err := r.List(ctx, list, options...)
+	if err == nil {
+		err = api.EachSource(list, visit)
 	}
-	_ = apimeta.EachListItem(list, func(item runtime.Object) error {
-		if source, ok := item.(api.Source); ok {
-			visit(source)
-		}
-		return nil
-	})
+	if err != nil {
+		log.FromContext(ctx).Error(err, "cannot list the objects")
+	}
 }

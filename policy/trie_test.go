@@ -98,7 +98,7 @@ func trieOf(rules []fuzzedRule, fold bool) *trie {
 func FuzzMatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text, namespace, labelText, path string) {
 		if PathProblem(path) != "" || len(validation.IsDNS1123Label(namespace)) > 0 {
-			t.Skip()
+			return
 		}
 		rules, labels := parseRules(text), parseLabels(labelText)
 		for _, fold := range []bool{false, true} {

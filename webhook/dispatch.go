@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -30,13 +29,10 @@ type byKind map[schema.GroupVersionKind]admission.Handler
 // Handle refuses to decide about what no dialect knows: the webhook
 // configuration lists more than this process does.
 func (b byKind) Handle(ctx context.Context, request admission.Request) admission.Response {
-	handler, ok := b[kindOf(request.Kind)]
+	kind := schema.GroupVersionKind(request.Kind)
+	handler, ok := b[kind]
 	if !ok {
-		return admission.Errored(http.StatusBadRequest, fmt.Errorf("countersign knows no dialect of %s", kindOf(request.Kind)))
+		return admission.Errored(http.StatusBadRequest, fmt.Errorf("countersign knows no dialect of %s", kind))
 	}
 	return handler.Handle(ctx, request)
-}
-
-func kindOf(kind metav1.GroupVersionKind) schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: kind.Group, Version: kind.Version, Kind: kind.Kind}
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
@@ -67,15 +66,7 @@ func (i *Impact) list(ctx context.Context) ([]api.Source, error) {
 			return nil, err
 		}
 		objects = slices.Grow(objects, apimeta.LenList(list))
-		err := apimeta.EachListItem(list, func(item runtime.Object) error {
-			object, ok := item.(api.Source)
-			if !ok {
-				return fmt.Errorf("%T is not of a dialect", item)
-			}
-			objects = append(objects, object)
-			return nil
-		})
-		if err != nil {
+		if err := api.EachSource(list, func(object api.Source) { objects = append(objects, object) }); err != nil {
 			return nil, err
 		}
 	}

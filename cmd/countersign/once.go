@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -111,12 +110,9 @@ func (w *wiring) objects(ctx context.Context, of dialect) ([]api.Source, error) 
 		if err := w.mgr.GetAPIReader().List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, err
 		}
-		_ = apimeta.EachListItem(list, func(item runtime.Object) error {
-			if source, ok := item.(api.Source); ok {
-				all = append(all, source)
-			}
-			return nil
-		})
+		if err := api.EachSource(list, func(object api.Source) { all = append(all, object) }); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }

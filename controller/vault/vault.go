@@ -69,11 +69,8 @@ func Open(name string, settings config.Vault, around Surroundings) (*Vault, erro
 // outrank every session.
 func newClient(settings config.Vault, transport http.RoundTripper) (*vaultapi.Client, error) {
 	client, err := vaultapi.NewClient(&vaultapi.Config{
-		Address: settings.Address,
-		HttpClient: &http.Client{
-			Transport:     transport,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		Address:          settings.Address,
+		HttpClient:       &http.Client{Transport: transport},
 		Timeout:          settings.Timeout.Duration,
 		MaxRetries:       0,
 		DisableRedirects: true,

@@ -35,18 +35,6 @@ func (n *tenant) grantShared(rule string) string {
 	return policyHead + "allow: [{name: " + rule + ", namespaces: {names: [NS]}, paths: [kubernetes/data/shared/NS], roles: [" + role + "]}]"
 }
 
-// stopped does something while no process runs.
-func (n *tenant) stopped(do func()) {
-	n.t.Helper()
-	if err := n.process.Stop(); err != nil {
-		n.t.Fatal(err)
-	}
-	do()
-	if err := n.start(n.t.Context()); err != nil {
-		n.t.Fatal(err)
-	}
-}
-
 // replica is another process of the release, until the test ends.
 func (n *tenant) replica() *harness.Process {
 	n.t.Helper()
@@ -146,7 +134,7 @@ func TestBadEditKeepsTheLastGood(t *testing.T) {
 	n.apply("before", spec)
 	n.awaitSynced("before")
 
-	n.stopped(func() {})
+	n.withoutProcess(func() {})
 	n.awaitReload(n.process, bad)
 	n.apply("after", spec)
 	n.awaitSynced("after")
@@ -177,7 +165,7 @@ func TestBadPolicyAtTheStart(t *testing.T) {
 	n := newTenant(t)
 	n.kept(func() { n.writePolicy(n.policyName(), n.grantShared("good")) })
 	good := n.reloadOf(n.process)
-	n.stopped(func() {
+	n.withoutProcess(func() {
 		n.writePolicy(n.policyName(), strings.ReplaceAll(n.grantShared("good"), "shared/NS]", "shared/**]"))
 		n.writePolicy(n.policyName()+"-new", badPolicy)
 	})
@@ -205,7 +193,7 @@ func TestDeletedPolicyStaysInForce(t *testing.T) {
 	n.awaitReload(n.process, gone)
 	n.apply("before", vaultHead+"dataFrom: [kubernetes/data/NS/app]")
 	n.awaitSynced("before")
-	n.stopped(func() {})
+	n.withoutProcess(func() {})
 	n.awaitReload(n.process, gone)
 	n.apply("after", vaultHead+"dataFrom: [kubernetes/data/NS/app]")
 	n.awaitSynced("after")
@@ -281,7 +269,7 @@ func (n *tenant) withoutLeader(do func()) {
 			n.t.Fatal(err)
 		}
 	}
-	n.stopped(func() { hold(awayTest) })
+	n.withoutProcess(func() { hold(awayTest) })
 	defer hold("")
 	do()
 }

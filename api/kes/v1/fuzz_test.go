@@ -21,7 +21,7 @@ func FuzzLookUp(f *testing.F) {
 	f.Fuzz(func(t *testing.T, property, secret string) {
 		object := map[string]any{}
 		if json.Unmarshal([]byte(secret), &object) != nil || object == nil {
-			t.Skip()
+			return
 		}
 		steps, err := parseProperty(property)
 		if len(steps) > maxPropertySteps || err == nil && len(steps) == 0 {
