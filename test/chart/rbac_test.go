@@ -2,38 +2,97 @@ package chart_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
 )
 
-// TestRBAC writes down what each ServiceAccount may do, in words that a review
-// can follow.
-func TestRBAC(t *testing.T) {
+const securityPage = "../../docs/security.md"
+
+// modes of the chart have a table of rights each in docs/security.md, under
+// the name of their values file.
+func modes() []string { return []string{"default"} }
+
+// TestRightsPage: the tables of what each ServiceAccount may do are those of
+// the rendered roles.
+func TestRightsPage(t *testing.T) {
+	content, err := os.ReadFile(securityPage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(content)
+	for _, mode := range modes() {
+		page = withTable(t, page, mode, rightsTable(t, parse(t, mustRender(t, "--values", cases(t)[mode]))))
+	}
+	if *update {
+		if err := os.WriteFile(securityPage, []byte(page), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(page, string(content)); diff != "" {
+		t.Errorf("%s (-want +got), -update takes it:\n%s", securityPage, diff)
+	}
+}
+
+// withTable replaces what stands between the comments of a mode.
+func withTable(t *testing.T, page, mode, table string) string {
+	t.Helper()
+	begin, end := "<!-- rights: "+mode+" -->\n", "<!-- /rights -->\n"
+	head, rest, found := strings.Cut(page, begin)
+	_, tail, ends := strings.Cut(rest, end)
+	if !found || !ends {
+		t.Fatalf("%s has no place for the rights of %s", securityPage, mode)
+	}
+	return head + begin + table + end + tail
+}
+
+func rightsTable(t *testing.T, all objects) string {
+	t.Helper()
+	lines := []string{"| ServiceAccount | namespace scope | resource | verbs | resourceNames |", "|---|---|---|---|---|"}
+	for _, right := range rights(t, all) {
+		lines = append(lines, right.row())
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// TestRightsGolden writes down the rights of every values file, also of those
+// that the page has no table for.
+func TestRightsGolden(t *testing.T) {
 	forEachCase(t, func(t *testing.T, name string, all objects) {
-		golden(t, name+".rbac.golden.txt", []byte(strings.Join(rights(t, all), "\n")+"\n"))
+		golden(t, name+".rights.golden.md", []byte(rightsTable(t, all)))
 	})
 }
 
 func TestRBACHasNoWildcard(t *testing.T) {
 	forEachCase(t, func(t *testing.T, _ string, all objects) {
-		for _, role := range append(all.of("ClusterRole"), all.of("Role")...) {
-			for _, rule := range decoded[rbacv1.ClusterRole](t, role).Rules {
-				words := slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs)
-				if strings.Contains(strings.Join(words, " "), "*") {
-					t.Errorf("%s %s has a wildcard: %v", role.Kind, role.Metadata.Name, rule)
-				}
+		for _, right := range rights(t, all) {
+			if strings.Contains(right.row(), "*") {
+				t.Errorf("a wildcard: %s", right.row())
 			}
 		}
 	})
 }
 
-// rights has one line for each ServiceAccount, scope, resource and verbs.
-func rights(t *testing.T, all objects) []string {
+// right is what one rule lets a ServiceAccount do to one resource.
+type right struct {
+	serviceAccount, scope, resource string
+	verbs, resourceNames            []string
+}
+
+func (r right) row() string {
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |",
+		r.serviceAccount, r.scope, r.resource, strings.Join(r.verbs, ", "), strings.Join(r.resourceNames, ", "))
+}
+
+// rights are those that the rendered bindings grant, sorted.
+func rights(t *testing.T, all objects) []right {
 	t.Helper()
-	var lines []string
+	var found []right
 	for _, binding := range append(all.of("ClusterRoleBinding"), all.of("RoleBinding")...) {
 		bound := decoded[rbacv1.ClusterRoleBinding](t, binding)
 		scope := "cluster"
@@ -41,38 +100,45 @@ func rights(t *testing.T, all objects) []string {
 			scope = binding.Metadata.Namespace
 		}
 		for _, subject := range bound.Subjects {
-			prefix := fmt.Sprintf("%s/%s in %s:", subject.Namespace, subject.Name, scope)
-			for _, right := range rightsOf(t, all, bound.RoleRef) {
-				lines = append(lines, prefix+" "+right)
+			for _, rule := range rulesOf(t, all, bound.RoleRef) {
+				found = append(found, rightsOf(subject.Name, scope, rule)...)
 			}
 		}
 	}
-	slices.Sort(lines)
-	return lines
+	slices.SortFunc(found, func(a, b right) int { return strings.Compare(a.row(), b.row()) })
+	return found
 }
 
-func rightsOf(t *testing.T, all objects, ref rbacv1.RoleRef) []string {
+// rulesOf a role of ours, or of the one that Kubernetes has for reviews.
+func rulesOf(t *testing.T, all objects, ref rbacv1.RoleRef) []rbacv1.PolicyRule {
 	t.Helper()
-	if strings.HasPrefix(ref.Name, "system:") {
-		return []string{"everything of " + ref.Kind + " " + ref.Name}
-	}
-	var lines []string
-	for _, rule := range named[rbacv1.ClusterRole](t, all, ref.Kind, ref.Name).Rules {
-		for _, group := range rule.APIGroups {
-			for _, resource := range rule.Resources {
-				lines = append(lines, rightOf(rule, resource, group))
-			}
+	if ref.Name == "system:auth-delegator" {
+		return []rbacv1.PolicyRule{
+			{APIGroups: []string{"authentication.k8s.io"}, Resources: []string{"tokenreviews"}, Verbs: []string{"create"}},
+			{APIGroups: []string{"authorization.k8s.io"}, Resources: []string{"subjectaccessreviews"}, Verbs: []string{"create"}},
 		}
 	}
-	return lines
+	return named[rbacv1.ClusterRole](t, all, ref.Kind, ref.Name).Rules
 }
 
-func rightOf(rule rbacv1.PolicyRule, resource, group string) string {
-	if group != "" {
-		resource += "." + group
+func rightsOf(serviceAccount, scope string, rule rbacv1.PolicyRule) []right {
+	var found []right
+	for _, group := range rule.APIGroups {
+		for _, resource := range rule.Resources {
+			found = append(found, right{serviceAccount, scope, inGroup(resource, group), rule.Verbs, rule.ResourceNames})
+		}
 	}
-	if len(rule.ResourceNames) > 0 {
-		resource += " " + strings.Join(rule.ResourceNames, ",")
+	return found
+}
+
+// inGroup spells a resource as "kubectl auth can-i --list" does.
+func inGroup(resource, group string) string {
+	if group == "" {
+		return resource
 	}
-	return resource + ": " + strings.Join(rule.Verbs, ", ")
+	resource, subresource, found := strings.Cut(resource, "/")
+	if found {
+		return resource + "." + group + "/" + subresource
+	}
+	return resource + "." + group
 }
