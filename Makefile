@@ -44,8 +44,8 @@ generate-tools:
 	@test/tools/build controller-gen
 
 # Integration tests that take long: policy over restarts, bypasses with and
-# without admission, GitOps tools.
-SLOW := ^Test(Bypass|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)
+# without admission, GitOps tools, coming from kubernetes-external-secrets.
+SLOW := ^Test(Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)
 
 .PHONY: test
 test: build run-tools ## Unit and integration tests

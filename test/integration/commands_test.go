@@ -23,10 +23,16 @@ func (n *tenant) command(stdin string, args ...string) (stdout, stderr string, c
 
 func (n *tenant) commandAs(kubeconfig, stdin string, args ...string) (stdout, stderr string, code int) {
 	n.t.Helper()
+	return n.commandOffline(stdin, append(args, "--kubeconfig", kubeconfig)...)
+}
+
+// commandOffline is given no cluster.
+func (n *tenant) commandOffline(stdin string, args ...string) (stdout, stderr string, code int) {
+	n.t.Helper()
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "NS", n.ns)
 	}
-	command := exec.CommandContext(n.t.Context(), "../../bin/countersign", append(args, "--kubeconfig", kubeconfig)...)
+	command := exec.CommandContext(n.t.Context(), "../../bin/countersign", args...)
 	command.Stdin = strings.NewReader(stdin)
 	var out, err bytes.Buffer
 	command.Stdout, command.Stderr = &out, &err
