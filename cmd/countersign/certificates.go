@@ -24,7 +24,7 @@ func serveWebhooks(mgr ctrl.Manager, options *serveOptions, register func()) (<-
 	}
 	certified := make(chan struct{})
 	issuer := newRotator(options, certified)
-	if err := rotator.AddRotator(mgr, issuer); err != nil {
+	if err := rotator.AddRotator(certificates.OnlySecret(mgr, options.certSecret), issuer); err != nil {
 		return nil, fmt.Errorf("certificates: %w", err)
 	}
 	rotation := &certificates.Rotation{

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -14,8 +17,6 @@ import (
 	"github.com/countersign/countersign/policy"
 	"github.com/countersign/countersign/webhook"
 )
-
-const leaseName = "countersign"
 
 func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, error) {
 	scheme, err := newScheme()
@@ -30,12 +31,12 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 	restConfig.QPS, restConfig.Burst = options.kubeAPIQPS, max(1, int(2*options.kubeAPIQPS))
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(options.namespace, options.watchNamespaces),
+		Cache:                         cacheOptions(options),
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                       server.Options{BindAddress: options.metricsAddress},
 		HealthProbeBindAddress:        options.healthAddress,
-		LeaderElection:                options.leaderElect,
-		LeaderElectionID:              leaseName,
+		LeaderElection:                options.leads(),
+		LeaderElectionID:              options.lease(),
 		LeaderElectionNamespace:       options.namespace,
 		LeaderElectionReleaseOnCancel: true,
 		WebhookServer: webhook.NewServer(ctrlwebhook.Options{
@@ -46,7 +47,7 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 
 // cacheOptions keep what is not read out of memory. The managedFields of
 // Secrets stay: they tell who has changed one.
-func cacheOptions(namespace string, watched []string) cache.Options {
+func cacheOptions(serve *serveOptions) cache.Options {
 	policyConfigMaps := labels.SelectorFromSet(labels.Set{policy.Label: "true"})
 	options := cache.Options{
 		// A read of a kind that nobody watches fails, instead of filling the
@@ -54,21 +55,38 @@ func cacheOptions(namespace string, watched []string) cache.Options {
 		ReaderFailOnMissingInformer: true,
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.ConfigMap{}: {
-				Namespaces: map[string]cache.Config{namespace: {}},
+				Namespaces: namespaced(serve.namespace),
 				Label:      policyConfigMaps,
 			},
 			namespaceMetadata(): {Transform: cache.TransformStripManagedFields()},
 		},
 	}
-	if len(watched) > 0 {
-		options.DefaultNamespaces = namespaced(watched...)
-		// Our own certificate is a Secret too.
-		options.ByObject[metadataOf("Secret")] = cache.ByObject{Namespaces: namespaced(append(watched, namespace)...)}
+	if len(serve.watchNamespaces) > 0 {
+		options.DefaultNamespaces = namespaced(serve.watchNamespaces...)
+	}
+	if secrets := secretsOf(serve); len(secrets) > 0 {
+		options.ByObject[metadataOf("Secret")] = cache.ByObject{Namespaces: secrets}
 	}
 	for _, object := range newObjects() {
 		options.ByObject[object] = cache.ByObject{Transform: cache.TransformStripManagedFields()}
 	}
 	return options
+}
+
+// secretsOf are the Secrets that the process knows of: those beside the objects
+// that it syncs, and its certificate. None means all.
+func secretsOf(serve *serveOptions) map[string]cache.Config {
+	if serve.sync && len(serve.watchNamespaces) == 0 {
+		return nil
+	}
+	known := map[string]cache.Config{}
+	if serve.issues() {
+		known[serve.namespace] = cache.Config{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, serve.certSecret)}
+	}
+	if serve.sync {
+		maps.Copy(known, namespaced(serve.watchNamespaces...))
+	}
+	return known
 }
 
 func namespaced(names ...string) map[string]cache.Config {

@@ -15,6 +15,8 @@ import (
 type serveOptions struct {
 	settingsFile         string
 	namespace            string
+	admission            bool
+	sync                 bool
 	lastGood             string
 	webhookHost          string
 	webhookPort          int
@@ -48,6 +50,8 @@ const shortestInterval = time.Minute
 func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.settingsFile, "config", "", "settings file")
 	flags.StringVar(&o.namespace, "namespace", os.Getenv("POD_NAMESPACE"), "release namespace: policy ConfigMaps, certificate and lease are there")
+	flags.BoolVar(&o.admission, "admission", true, "serve the webhooks, and look after their certificate")
+	flags.BoolVar(&o.sync, "sync", true, "read Vault and write Secrets")
 	flags.StringVar(&o.lastGood, "last-good", "", "ConfigMap that keeps the last good policy across restarts; it must exist, without the policy label; empty keeps it in memory only")
 	flags.StringVar(&o.webhookHost, "webhook-host", "", "address to serve webhooks on; empty is all")
 	flags.IntVar(&o.webhookPort, "webhook-port", 9443, "port to serve webhooks on")
@@ -63,7 +67,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.controllerID, "controller-id", "", "sync objects whose spec.controllerId is this; empty: those that have none")
 	flags.BoolVar(&o.once, "once", false, "sync everything that is due once, say what is not ready, and end; no webhooks, no leader election")
 	flags.DurationVar(&o.resyncInterval, "resync-interval", 0, "have every object read again in this time, spread evenly; 0: only when it changes")
-	flags.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "sync objects of these namespaces only; empty: of all")
+	flags.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "know objects of these namespaces only; empty: of all")
 	flags.Float32Var(&o.kubeAPIQPS, "kube-api-qps", -1, "highest rate of requests to the apiserver; below 0 it is the apiserver's to govern")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long to serve on after SIGTERM, while Services forget the pod")
 	flags.StringVar(&o.logLevel, "log-level", "info", "error, info, debug or trace")
@@ -72,7 +76,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 func (o *serveOptions) validate() error {
 	if o.once {
 		// Nobody calls or scrapes a process that is about to end.
-		o.leaderElect, o.metricsAddress, o.healthAddress = false, "0", "0"
+		o.admission, o.leaderElect, o.metricsAddress, o.healthAddress = false, false, "0", "0"
 	}
 	var errs []error
 	if o.settingsFile == "" {
@@ -80,6 +84,9 @@ func (o *serveOptions) validate() error {
 	}
 	if o.namespace == "" {
 		errs = append(errs, errors.New("--namespace: name the release namespace, or set POD_NAMESPACE"))
+	}
+	if !o.admission && !o.sync {
+		errs = append(errs, errors.New("--sync=false leaves nothing to do here: --admission=false and --once both mean no webhooks"))
 	}
 	if o.certMode != certModeSelf && o.certMode != certModeFiles {
 		errs = append(errs, fmt.Errorf("--cert-mode %q: want %s or %s", o.certMode, certModeSelf, certModeFiles))
@@ -94,6 +101,21 @@ func (o *serveOptions) validate() error {
 		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// issues reports whether the process makes its own certificate.
+func (o *serveOptions) issues() bool { return o.admission && o.certMode == certModeSelf }
+
+// leads reports whether one replica at a time has more to do than the others.
+// Where none has, there is no lease to lose, which would end the process.
+func (o *serveOptions) leads() bool { return o.leaderElect && (o.sync || o.issues()) }
+
+// lease is of the sync, in whatever else the process does.
+func (o *serveOptions) lease() string {
+	if o.sync {
+		return "countersign"
+	}
+	return "countersign-admission"
 }
 
 // level translates to slog: logr's V(n) is level -n there.

@@ -20,7 +20,7 @@ func newServeCommand() *cobra.Command {
 	options := &serveOptions{}
 	command := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the admission webhooks and sync",
+		Short: "Serve the admission webhooks and sync, or one of them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), options, cmd.OutOrStdout())
@@ -45,17 +45,15 @@ func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}
-	vaults, err := newVaults(mgr, settings)
+	w, err := wire(ctx, mgr, options, settings)
 	if err != nil {
 		return err
 	}
-	defer vaults.revoke(ctx)
-	if err := mgr.Add(config.NewSettingsWatcher(options.settingsFile, settings, vaults.setBudgets)); err != nil {
-		return err
-	}
-	w, err := wire(ctx, mgr, options, settings, vaults)
-	if err != nil {
-		return err
+	if options.sync {
+		if err := w.openVaults(); err != nil {
+			return err
+		}
+		defer w.vaults.revoke(ctx)
 	}
 	if options.once {
 		return w.syncOnce(ctx, out)

@@ -25,22 +25,23 @@ type wiring struct {
 	mgr      ctrl.Manager
 	options  *serveOptions
 	settings *config.Settings
-	vaults   *openVaults
-	live     *config.LivePolicy
-	judge    *config.Judge
+	// vaults are open where the process syncs.
+	vaults *openVaults
+	live   *config.LivePolicy
+	judge  *config.Judge
 	// policyChanged tells the controllers.
 	policyChanged *triggers
 }
 
 // wire has the objects and namespaces watched, and the policy followed.
-func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings, vaults *openVaults) (*wiring, error) {
+func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings) (*wiring, error) {
 	// The webhooks of a replica that does not lead need them too.
 	for _, watched := range append(newObjects(), namespaceMetadata()) {
 		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
 			return nil, fmt.Errorf("watch %T: %w", watched, err)
 		}
 	}
-	w := &wiring{mgr: mgr, options: options, settings: settings, vaults: vaults, policyChanged: &triggers{}}
+	w := &wiring{mgr: mgr, options: options, settings: settings, policyChanged: &triggers{}}
 	var err error
 	if w.live, err = addLivePolicy(mgr, options, settings, w.policyChanged); err != nil {
 		return nil, err
@@ -49,20 +50,48 @@ func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings
 	return w, nil
 }
 
-// setUp adds controllers, webhooks and probes to the manager.
+// openVaults has their budgets follow the settings file.
+func (w *wiring) openVaults() error {
+	var err error
+	if w.vaults, err = newVaults(w.mgr, w.settings); err != nil {
+		return err
+	}
+	return w.mgr.Add(config.NewSettingsWatcher(w.options.settingsFile, w.settings, w.vaults.setBudgets))
+}
+
+// setUp adds to the manager what the process is to do: to sync, to serve the
+// webhooks, or both.
 func (w *wiring) setUp() error {
+	if w.options.sync {
+		if err := w.addControllers(); err != nil {
+			return err
+		}
+	}
+	if w.options.admission {
+		if err := w.addWebhooks(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(w.mgr.AddHealthzCheck("ping", healthz.Ping), w.mgr.AddReadyzCheck("policy", w.live.Ready))
+}
+
+func (w *wiring) addControllers() error {
 	for _, one := range dialects() {
 		again := controller.Triggers{PolicyChanged: w.policyChanged.add(), VaultBack: w.vaults.back.add()}
 		if err := w.reconciler(one).SetupWithManager(w.mgr, one.name(), again, metrics.Registry); err != nil {
 			return fmt.Errorf("controller of %s: %w", one.kind, err)
 		}
 	}
+	return nil
+}
+
+func (w *wiring) addWebhooks() error {
 	certificates.NewExpiry(w.options.certDir, metrics.Registry)
 	served, err := serveWebhooks(w.mgr, w.options, w.registerWebhooks)
 	if err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
-	return w.addProbes(served)
+	return w.mgr.AddReadyzCheck("webhooks", w.servesWebhooks(served))
 }
 
 // addLivePolicy has the policy followed, and kept across restarts where there
@@ -77,8 +106,11 @@ func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Set
 	if options.lastGood != "" {
 		key := client.ObjectKey{Namespace: options.namespace, Name: options.lastGood}
 		live.Store = config.NewLastGoodStore(mgr.GetClient(), mgr.GetAPIReader(), key, live.Metrics)
-		if err := mgr.Add(live.Store); err != nil {
-			return nil, err
+		// Where two Deployments share the policy, the sync's leader keeps it.
+		if options.sync {
+			if err := mgr.Add(live.Store); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return live, mgr.Add(live)
@@ -107,10 +139,10 @@ func (w *wiring) registerWebhooks() {
 	})
 }
 
-// addProbes: ready is when an admission can be decided and served.
-func (w *wiring) addProbes(served <-chan struct{}) error {
+// servesWebhooks: ready is when an admission can be decided and served.
+func (w *wiring) servesWebhooks(served <-chan struct{}) healthz.Checker {
 	serving := certificates.Serving(net.JoinHostPort(w.options.webhookHost, strconv.Itoa(w.options.webhookPort)), w.options.certDir)
-	webhooks := func(request *http.Request) error {
+	return func(request *http.Request) error {
 		select {
 		case <-served:
 			return serving(request)
@@ -118,9 +150,4 @@ func (w *wiring) addProbes(served <-chan struct{}) error {
 			return errors.New("no serving certificate yet")
 		}
 	}
-	return errors.Join(
-		w.mgr.AddHealthzCheck("ping", healthz.Ping),
-		w.mgr.AddReadyzCheck("policy", w.live.Ready),
-		w.mgr.AddReadyzCheck("webhooks", webhooks),
-	)
 }
