@@ -6,6 +6,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -19,6 +20,16 @@ import (
 	"github.com/countersign/countersign/api"
 )
 
+// write applies the content, as often as it takes.
+func (r *Reconciler) write(ctx context.Context, source api.Source, secret *standing, content *api.Content) (*api.SecretState, error) {
+	var state *api.SecretState
+	write := func() (err error) {
+		state, err = r.apply(ctx, source, secret, content)
+		return err
+	}
+	return state, persist(ctx, write, func() error { return r.catchUpSecret(ctx, source, secret) })
+}
+
 // apply writes the Secret, on the condition that what stood there when Vault
 // was read still does: nothing, or that very version.
 func (r *Reconciler) apply(ctx context.Context, source api.Source, secret *standing, content *api.Content) (*api.SecretState, error) {
@@ -31,7 +42,7 @@ func (r *Reconciler) apply(ctx context.Context, source api.Source, secret *stand
 	if secret.isGone() {
 		written, err = r.create(ctx, source, wanted)
 	} else {
-		written, err = r.update(ctx, source, secret.meta, wanted)
+		written, err = r.update(ctx, source, secret, wanted)
 	}
 	if err != nil {
 		return nil, err
@@ -43,7 +54,11 @@ func (r *Reconciler) apply(ctx context.Context, source api.Source, secret *stand
 // created meanwhile.
 func (r *Reconciler) create(ctx context.Context, source api.Source, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
 	written := wanted.DeepCopy()
-	if err := r.Create(ctx, written, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency); err != nil {
+	err := r.Create(ctx, written, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return nil, errOutdated
+	case err != nil:
 		return nil, err
 	}
 	created := metadataOf(written)
@@ -53,13 +68,13 @@ func (r *Reconciler) create(ctx context.Context, source api.Source, wanted *unst
 	return created, nil
 }
 
-func (r *Reconciler) update(ctx context.Context, source api.Source, secret *metav1.PartialObjectMetadata, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
-	if err := r.takeOverFields(ctx, source, secret); err != nil {
+func (r *Reconciler) update(ctx context.Context, source api.Source, secret *standing, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+	if err := r.takeOverFields(ctx, source, secret.meta); err != nil {
 		return nil, err
 	}
 	written := wanted.DeepCopy()
-	written.SetUID(secret.UID)
-	written.SetResourceVersion(secret.ResourceVersion)
+	written.SetUID(secret.meta.UID)
+	written.SetResourceVersion(secret.meta.ResourceVersion)
 	// Reading our own writes would start a cache of whole Secrets.
 	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written),
 		client.FieldOwner(FieldManager), client.ForceOwnership, client.DisableReadYourWritesConsistency)
@@ -74,18 +89,22 @@ func (r *Reconciler) update(ctx context.Context, source api.Source, secret *meta
 // life: only then does an apply remove what is asked for no more.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply-to-server-side-apply
 func (r *Reconciler) takeOverFields(ctx context.Context, source api.Source, secret *metav1.PartialObjectMetadata) error {
-	before := secret.DeepCopy()
-	if err := csaupgrade.UpgradeManagedFields(secret, formerManagers(source, secret), FieldManager); err != nil {
+	upgraded := secret.DeepCopy()
+	if err := csaupgrade.UpgradeManagedFields(upgraded, formerManagers(source, secret), FieldManager); err != nil {
 		return err
 	}
-	if equality.Semantic.DeepEqual(before.ManagedFields, secret.ManagedFields) {
+	if equality.Semantic.DeepEqual(secret.ManagedFields, upgraded.ManagedFields) {
 		return nil
 	}
-	if err := trimToApplied(ownEntry(secret.ManagedFields)); err != nil {
+	if err := trimToApplied(ownEntry(upgraded.ManagedFields)); err != nil {
 		return err
 	}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return r.Patch(ctx, secret, patch, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency)
+	patch := client.MergeFromWithOptions(secret, client.MergeFromWithOptimisticLock{})
+	if err := r.Patch(ctx, upgraded, patch, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency); err != nil {
+		return err
+	}
+	*secret = *upgraded
+	return nil
 }
 
 // trimToApplied leaves the leaves: whoever creates an object owns its maps as

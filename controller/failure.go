@@ -123,7 +123,7 @@ func causesOf(err error) []metav1.StatusCause {
 
 // isOvertaken: the Secret is not what it was when Vault was read.
 func isOvertaken(err error) bool {
-	return apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
+	return apierrors.IsConflict(err) || apierrors.IsNotFound(err)
 }
 
 // isOverQuota goes by the text: the admission plugin says it nowhere else.

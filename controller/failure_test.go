@@ -38,7 +38,7 @@ func TestOutcomeOfWriteHoldsNoValue(t *testing.T) {
 		"too large":   {err: apierrors.NewRequestEntityTooLargeError("canary"), failure: "the apiserver refuses the Secret: RequestEntityTooLarge"},
 		"held":        {err: &heldError{why: "it is immutable", finalizers: []string{"a/b", "c/d"}}, failure: "the Secret has to be created anew, since it is immutable; its finalizers (a/b, c/d) keep it from being deleted: remove them"},
 		"ending":      {err: namespaceEnds(secrets), idle: true},
-		"created":     {err: apierrors.NewAlreadyExists(secrets, "canary"), again: true},
+		"created":     {err: errOutdated, again: true},
 		"deleted":     {err: apierrors.NewNotFound(secrets, "canary"), again: true},
 		"no answer":   {err: io.ErrUnexpectedEOF, again: true},
 		"conflict":    {err: apierrors.NewConflict(secrets, "app", errors.New("canary")), again: true},

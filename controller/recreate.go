@@ -37,19 +37,20 @@ func unchangeable(err error) string {
 
 // recreate deletes the Secret and creates the wanted one. The old one is the
 // price of something that the apiserver takes, or it stays.
-func (r *Reconciler) recreate(ctx context.Context, source api.Source, secret *metav1.PartialObjectMetadata, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
-	if len(secret.Finalizers) > 0 {
-		return nil, &heldError{why: why, finalizers: secret.Finalizers}
+func (r *Reconciler) recreate(ctx context.Context, source api.Source, secret *standing, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
+	if held := secret.meta.Finalizers; len(held) > 0 {
+		return nil, &heldError{why: why, finalizers: held}
 	}
 	if err := r.rehearse(ctx, wanted.DeepCopy()); err != nil {
 		return nil, err
 	}
 	// Between the two nothing may stop it: not the end of this process either.
 	ctx = context.WithoutCancel(ctx)
-	version := client.Preconditions{UID: &secret.UID, ResourceVersion: &secret.ResourceVersion}
-	if err := r.Delete(ctx, secret, version, client.DisableReadYourWritesConsistency); err != nil {
+	version := client.Preconditions{UID: &secret.meta.UID, ResourceVersion: &secret.meta.ResourceVersion}
+	if err := r.Delete(ctx, secret.meta, version, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, err
 	}
+	secret.meta = nil
 	r.Recorder.Eventf(source, nil, corev1.EventTypeNormal, reasonSecretRecreated, "Sync",
 		"Secret %s is deleted and created anew: %s. What others had added to it is gone", source.GetName(), why)
 	var created *metav1.PartialObjectMetadata
@@ -58,7 +59,7 @@ func (r *Reconciler) recreate(ctx context.Context, source api.Source, secret *me
 		return err
 	})
 	if err != nil {
-		// Tried again at once, from the start.
+		// Tried again at once, whatever it is.
 		return nil, fmt.Errorf("the Secret is deleted and not created yet: %s", apierrors.ReasonForError(err))
 	}
 	return created, nil

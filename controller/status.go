@@ -1,22 +1,16 @@
 package controller
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"reflect"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
@@ -99,25 +93,18 @@ func (r *Reconciler) announce(source, before api.Source) {
 	r.Recorder.Eventf(source, nil, kind, is.Reason, "Sync", "%s", is.Message)
 }
 
-// errOutdated: somebody else has written the status since it was looked at.
-var errOutdated = errors.New("the status is not the one that was looked at")
-
 // patchStatus writes the status if it says anything new, and nobody else has
 // written it meanwhile: a leader that has lost its lease unawares has nothing to
-// say. What passes is waited for here: another reconcile would visit Vault again.
+// say.
 func (r *Reconciler) patchStatus(ctx context.Context, source, before api.Source) error {
 	if reflect.DeepEqual(source, before) {
 		return nil
 	}
-	mayPass := func(err error) bool { return ctx.Err() == nil && (isPassing(err) || apierrors.IsConflict(err)) }
-	return client.IgnoreNotFound(retry.OnError(statusBackoff(), mayPass, func() error {
+	write := func() error {
 		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-		err := r.Status().Patch(ctx, source, patch, client.FieldOwner(FieldManager))
-		if apierrors.IsConflict(err) {
-			return cmp.Or(r.catchUp(ctx, source, before), err)
-		}
-		return err
-	}))
+		return r.Status().Patch(ctx, source, patch, client.FieldOwner(FieldManager))
+	}
+	return client.IgnoreNotFound(persist(ctx, write, func() error { return r.catchUp(ctx, source, before) }))
 }
 
 // catchUp with a change of the object that is none of its status.
@@ -132,11 +119,6 @@ func (r *Reconciler) catchUp(ctx context.Context, source, before api.Source) err
 	source.SetResourceVersion(now.GetResourceVersion())
 	before.SetResourceVersion(now.GetResourceVersion())
 	return nil
-}
-
-// statusBackoff is ten seconds in all.
-func statusBackoff() wait.Backoff {
-	return wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.2, Steps: 7}
 }
 
 // readStates are the distinct paths and the KV versions that were answered.

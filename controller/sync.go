@@ -84,7 +84,7 @@ func (r *Reconciler) visit(ctx context.Context, this *attempt) (*outcome, error)
 	if len(errs) > 0 {
 		return &outcome{failure: invalidValue(errs)}, nil
 	}
-	applied, err := r.apply(ctx, this.source, this.secret, content)
+	applied, err := r.write(ctx, this.source, this.secret, content)
 	if err != nil {
 		return outcomeOfWrite(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign/countersign/test/harness"
@@ -33,7 +34,7 @@ func (n *tenant) duringWrites(do func(context.Context, admissionv1.Operation) er
 		}
 		review.Response = &admissionv1.AdmissionResponse{UID: review.Request.UID, Allowed: true}
 		if !*review.Request.DryRun {
-			review.Response.Allowed = do(request.Context(), review.Request.Operation) == nil
+			answer(review.Response, do(request.Context(), review.Request.Operation))
 		}
 		if err := json.NewEncoder(response).Encode(review); err != nil {
 			n.t.Error(err)
@@ -57,6 +58,15 @@ func (n *tenant) duringWrites(do func(context.Context, admissionv1.Operation) er
 		}
 		return nil
 	})
+}
+
+// answer refuses with an error; one of the apiserver's is passed on as it is.
+func answer(response *admissionv1.AdmissionResponse, err error) {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		response.Result = new(status.Status())
+	}
+	response.Allowed = err == nil
 }
 
 func (n *tenant) interposed(url string, ca []byte) *admissionregistrationv1.ValidatingWebhookConfiguration {
