@@ -112,6 +112,7 @@ func TestNextAttempt(t *testing.T) {
 		"leased, denied":           {api.SyncStatus{Lease: &api.Lease{RenewAt: ahead}}, outcome{failure: &failure{}}, 0},
 		"leased and over, denied":  {api.SyncStatus{Lease: &api.Lease{RenewAt: past}}, outcome{failure: &failure{}}, 0},
 		"failed, is tried again":   {api.SyncStatus{Retry: &api.Retry{Next: ahead}}, outcome{failure: &failure{}}, time.Hour},
+		"failed a moment ago":      {api.SyncStatus{Retry: &api.Retry{Next: metav1.NewTime(testNow.Add(time.Millisecond))}}, outcome{failure: &failure{}}, time.Second},
 		"nothing new, due later":   {api.SyncStatus{Lease: &api.Lease{RenewAt: past}}, outcome{idle: true, wait: time.Minute}, time.Minute},
 		"nothing new, nothing due": {api.SyncStatus{}, outcome{idle: true}, 0},
 	}
@@ -197,21 +198,27 @@ func TestRetryDelay(t *testing.T) {
 	}
 }
 
-// While Vault is away an object looks less and less often by itself.
+// While Vault is away an object looks less and less often by itself. Who has
+// probed is back when the next probe is due, and not before.
 func TestRetryWait(t *testing.T) {
+	const probe = vault.LongestProbe * 5 / 4
 	tests := map[string]struct {
-		since time.Duration
-		most  time.Duration
+		since    time.Duration
+		requests int32
+		most     time.Duration
 	}{
-		"still to come":   {-10 * time.Second, 10 * time.Second},
-		"just now":        {0, time.Second},
-		"for ten seconds": {10 * time.Second, 10 * time.Second},
-		"for a day":       {24 * time.Hour, time.Minute},
+		"still to come":           {-10 * time.Second, 0, 10 * time.Second},
+		"just now":                {0, 0, time.Second},
+		"for ten seconds":         {10 * time.Second, 0, 10 * time.Second},
+		"for ten seconds, probed": {10 * time.Second, 1, 10 * time.Second},
+		"for a day":               {24 * time.Hour, 0, time.Minute},
+		"for a day, probed":       {24 * time.Hour, 1, probe},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			for range 100 {
-				got := retryWait(&api.Retry{Next: metav1.NewTime(testNow.Add(-tc.since))}, testNow)
+				look := longestLook(&outcome{requests: tc.requests})
+				got := retryWait(&api.Retry{Next: metav1.NewTime(testNow.Add(-tc.since))}, testNow, look)
 				if got > tc.most || got < tc.most*4/5-1 {
 					t.Fatalf("%v, want %v less at most a fifth", got, tc.most)
 				}

@@ -81,7 +81,7 @@ func (r *Reconciler) nextAttempt(source api.Source, outcome *outcome) reconcile.
 	switch {
 	case outcome.idle:
 	case status.Retry != nil:
-		after = retryWait(status.Retry, now)
+		after = retryWait(status.Retry, now, longestLook(outcome))
 	case outcome.failure == nil:
 		if turn := r.nextTurn(source); !turn.IsZero() {
 			after = max(turn.Sub(now), time.Second)
@@ -93,11 +93,21 @@ func (r *Reconciler) nextAttempt(source api.Source, outcome *outcome) reconcile.
 	return reconcile.Result{RequeueAfter: after, Priority: new(backlog)}
 }
 
+// longestLook: whoever has probed an absent Vault is back for the next probe, so
+// that its return is noticed however few wait.
+func longestLook(outcome *outcome) time.Duration {
+	if outcome.requests > 0 {
+		// The probe is due even where jitter takes a fifth away.
+		return vault.LongestProbe * 5 / 4
+	}
+	return lastLook
+}
+
 // retryWait is the time until the next attempt. While Vault is away that grows
 // with the time that it has been.
-func retryWait(retry *api.Retry, now time.Time) time.Duration {
+func retryWait(retry *api.Retry, now time.Time, longest time.Duration) time.Duration {
 	if left := retry.Next.Sub(now); left > 0 {
 		return max(left, time.Second)
 	}
-	return jittered(min(max(now.Sub(retry.Next.Time), firstLook), lastLook))
+	return jittered(min(max(now.Sub(retry.Next.Time), firstLook), longest))
 }

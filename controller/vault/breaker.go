@@ -14,10 +14,13 @@ const (
 	// and again is its own trouble, and nobody else waits for it.
 	failuresToOpen = 3
 	firstProbe     = time.Second
-	lastProbe      = 15 * time.Second
 	// longestRetryAfter bounds what Vault may ask for.
 	longestRetryAfter = 5 * time.Minute
 )
+
+// LongestProbe is the longest that an absent Vault is left without a probe, if
+// it does not ask for more and somebody wants to read.
+const LongestProbe = 15 * time.Second
 
 // breaker keeps requests from a Vault that is away. While it is open, one
 // request at a time is let through as a probe, at growing intervals; the first
@@ -108,7 +111,7 @@ func (b *breaker) failed(about string, grave bool, retryAfter time.Duration) {
 		return
 	}
 	b.open, b.probing = true, false
-	b.interval = min(max(2*b.interval, firstProbe), lastProbe)
+	b.interval = min(max(2*b.interval, firstProbe), LongestProbe)
 	// Up to a fifth less, so that one Vault's clients do not probe in step.
 	next := wait.Jitter(b.interval*4/5, 0.25)
 	b.probeAt = b.clock.Now().Add(max(next, min(retryAfter, longestRetryAfter)))

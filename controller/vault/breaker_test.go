@@ -73,7 +73,7 @@ func TestBreakerProbes(t *testing.T) {
 		}
 		b.failed("a", false, 0)
 	}
-	clock.SetTime(clock.Now().Add(lastProbe))
+	clock.SetTime(clock.Now().Add(LongestProbe))
 	if !b.allow() {
 		t.Fatal("no probe")
 	}
