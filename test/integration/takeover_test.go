@@ -1,7 +1,13 @@
 package integration
 
 import (
+	"errors"
+	"fmt"
 	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +25,7 @@ import (
 
 	"github.com/countersign/countersign/api"
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
+	"github.com/countersign/countersign/policy"
 	"github.com/countersign/countersign/test/harness"
 )
 
@@ -59,21 +66,29 @@ func leftObjects() map[string]leftByKES {
 	}
 }
 
-// Countersign takes the place of a kubernetes-external-secrets that Helm
-// installed: every Secret stays as it is, Vault is read for what was not synced
-// and nothing else, and the CRD and all that hangs on it outlive both releases.
+// Whoever follows docs/coming-from-kes.md keeps every Secret as it is, Vault is
+// read for what was not synced and nothing else, and the CRD and all that hangs
+// on it outlive both releases.
 func TestTakeover(t *testing.T) {
-	n := kesCluster(t)
-	left := leftObjects()
+	n, left := kesCluster(t), leftObjects()
 	for name, object := range left {
 		n.leave(name, object)
 	}
 	secrets, objects, mark := n.secrets(), n.objects(), n.mark()
+	prompt := n.prompt()
+	steps := shellBlocks(t, "coming-from-kes.md")
+	if len(steps) != 5 {
+		t.Fatalf("%d steps", len(steps))
+	}
 
-	n.wantAudit(left)
-	n.installOverKES()
+	prompt.succeeds(steps[0])
+	prompt.wantAudit(steps[1], left)
+	prompt.install(steps[2])
 	for name, object := range left {
 		n.wantTakenOver(name, object, objects[name])
+	}
+	if told, code := prompt.run(steps[3]); code != 1 || !strings.Contains(told, "1 denied, 0 warned, 0 audited, 8 allowed") {
+		t.Errorf("exit %d: %s", code, told)
 	}
 	n.wantRequests(mark, harness.Counts{Login: 1, Read: 3})
 	if diff := cmp.Diff([]string{"changed", "failed", "failed-late"}, slices.Compact(n.readObjects(mark))); diff != "" {
@@ -86,10 +101,10 @@ func TestTakeover(t *testing.T) {
 		}
 	}
 
-	n.helm("uninstall", kesRelease, "--namespace", kesRelease)
-	n.isGone(&appsv1.Deployment{}, kesRelease, kesRelease)
+	prompt.succeeds(steps[4])
+	n.isGone(&appsv1.Deployment{}, kesRelease, kesRelease+"-kubernetes-external-secrets")
 	n.wantOneReadPerChange(secrets)
-	n.wantToOutliveTheRelease()
+	n.wantToOutliveTheRelease(prompt)
 }
 
 // kesCluster is a cluster of its own with kubernetes-external-secrets: its
@@ -99,7 +114,8 @@ func kesCluster(t *testing.T) *tenant {
 	env := harness.ForTest(t, harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}})
 	w := &world{env: env, release: harness.Release{Name: "countersign", Namespace: releaseNamespace, Values: chartValues(env.Vault.Addr)}}
 	n := &tenant{world: w, t: t, ns: "team-a"}
-	n.helm("install", kesRelease, "test/integration/testdata/kes", "--namespace", kesRelease, "--create-namespace", "--server-side=false")
+	// Not server-side: Helm was of version 3 then.
+	n.prompt().succeeds("helm install external-secrets ./kes -n external-secrets --create-namespace --server-side=false")
 	if err := env.Client.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.ns}}); err != nil {
 		t.Fatal(err)
 	}
@@ -120,18 +136,6 @@ func kesCluster(t *testing.T) *tenant {
 		n.put("kubernetes", path, map[string]any{"a": "1"})
 	}
 	return n
-}
-
-// helm runs what has to succeed.
-func (n *tenant) helm(args ...string) {
-	n.t.Helper()
-	output, err := n.env.Helm(n.t.Context(), args...)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	if output.ExitCode != 0 {
-		n.t.Fatalf("helm %s: %s", strings.Join(args, " "), output.Stderr)
-	}
 }
 
 // leave the object, its status and its Secret, written as
@@ -193,67 +197,117 @@ func (n *tenant) objects() map[string]kesv1.ExternalSecret {
 	return all
 }
 
-// wantAudit judges what stands by the first draft of a policy before anything
-// is installed, and by the one that is installed.
-func (n *tenant) wantAudit(left map[string]leftByKES) {
-	n.t.Helper()
-	export := n.file("standing.yaml", n.do("", "get", "externalsecrets", "-A", "-o", "yaml"))
-	want := map[string]string{}
-	for name := range left {
-		if name != "cloud" {
-			want[name] = "denied"
-		}
-	}
-	policy := maps.Clone(n.release.Values["policy"].(map[string]any)) //nolint:forcetypeassert // The test's own values.
-	policy["apiVersion"], policy["kind"] = "countersign.dev/v1alpha1", "AccessPolicy"
-	installed, err := yaml.Marshal(policy)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for _, text := range []string{policyHead + "allow: []\n", string(installed)} {
-		stdout, stderr, code := n.commandOffline("", "audit", "--policy", n.file("policy.yaml", text), "--objects", export, "-o", "json")
-		if code != 1 {
-			n.t.Fatalf("exit %d: %s", code, stderr)
-		}
-		if diff := cmp.Diff(want, verdicts(n.t, stdout)); diff != "" {
-			n.t.Error(diff)
-		}
-		for name := range want {
-			want[name] = "allowed"
-		}
-		want["not-allowed"] = "denied"
-	}
+// prompt is where someone sits who follows a page: the commands are at hand, and
+// so are values.yaml and policy.yaml.
+type prompt struct {
+	*tenant
+	folder string
 }
 
-// installOverKES as the page on coming over says. Helm gives the CRD away only
-// when it is told to.
-func (n *tenant) installOverKES() {
-	n.t.Helper()
-	n.do("", "scale", "deployment", kesRelease, "-n", kesRelease, "--replicas=0")
-	install := n.installArgs()
-	refused, err := n.env.Helm(n.t.Context(), install...)
-	if err != nil || refused.ExitCode == 0 || !strings.Contains(refused.Stderr, "invalid ownership metadata") {
-		n.t.Fatalf("helm install without --take-ownership: %v: %s", err, refused.Stderr)
-	}
-	n.helm(append(install, "--take-ownership")...)
-	crd := &apiextensionsv1.CustomResourceDefinition{}
-	if err := n.env.Client.Get(n.t.Context(), client.ObjectKey{Name: crdName}, crd); err != nil {
-		n.t.Fatal(err)
-	}
-	if owner := crd.Annotations["meta.helm.sh/release-name"]; owner != "countersign" {
-		n.t.Errorf("the CRD belongs to release %q", owner)
-	}
-	n.startRelease()
-}
-
-func (n *tenant) installArgs() []string {
+func (n *tenant) prompt() *prompt {
 	n.t.Helper()
 	values, err := yaml.Marshal(n.release.Values)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	file := n.file("values.yaml", string(values))
-	return []string{"install", "countersign", "charts/countersign", "-n", releaseNamespace, "--create-namespace", "--values", file}
+	p := &prompt{tenant: n, folder: filepath.Dir(n.file("values.yaml", string(values)))}
+	for name, target := range map[string]string{"charts": "../../charts", "kes": "testdata/kes"} {
+		target, err := filepath.Abs(target)
+		if err == nil {
+			err = os.Symlink(target, filepath.Join(p.folder, name))
+		}
+		if err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	p.setPolicy(n.release.Values["policy"])
+	return p
+}
+
+// setPolicy writes chart values as a document.
+func (p *prompt) setPolicy(values any) {
+	p.t.Helper()
+	document := maps.Clone(values.(map[string]any)) //nolint:forcetypeassert // The test's own values.
+	document["apiVersion"], document["kind"] = policy.APIVersion, policy.Kind
+	text, err := yaml.Marshal(document)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(p.folder, "policy.yaml"), text, 0o600)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *prompt) run(script string) (output string, code int) {
+	p.t.Helper()
+	bin, err := filepath.Abs("../../bin")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	command := exec.CommandContext(p.t.Context(), "bash", "-euo", "pipefail", "-c", script)
+	command.Dir = p.folder
+	command.Env = append(p.env.KubectlEnv(), "HOME="+p.folder, "PATH="+filepath.Dir(p.env.KubectlPath())+":"+bin+":"+os.Getenv("PATH"))
+	told, err := command.CombinedOutput()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		p.t.Fatal(err)
+	}
+	return string(told), command.ProcessState.ExitCode()
+}
+
+func (p *prompt) succeeds(script string) {
+	p.t.Helper()
+	if told, code := p.run(script); code != 0 {
+		p.t.Fatalf("%s: exit %d: %s", script, code, told)
+	}
+}
+
+// shellBlocks are the commands of a page, in their order.
+func shellBlocks(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../docs", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, match := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+		blocks = append(blocks, match[1])
+	}
+	return blocks
+}
+
+// wantAudit judges what stands before anything is installed: by a policy without
+// rules, and by the one that will be installed.
+func (p *prompt) wantAudit(audit string, left map[string]leftByKES) {
+	p.t.Helper()
+	const summary = "%d denied, 0 warned, 0 audited, %d allowed"
+	judged := len(left) - 1 // The cloud's is none of Vault's.
+	for denied, values := range map[int]any{judged: map[string]any{"allow": []any{}}, 1: p.release.Values["policy"]} {
+		p.setPolicy(values)
+		told, code := p.run(audit)
+		if want := fmt.Sprintf(summary, denied, judged-denied); code != 1 || !strings.Contains(told, want) {
+			p.t.Errorf("exit %d, want %s: %s", code, want, told)
+		}
+		if !strings.Contains(told, "not-allowed") {
+			p.t.Errorf("what is denied is not named: %s", told)
+		}
+	}
+}
+
+// install as the page says. Helm takes the CRD only when it is told to.
+func (p *prompt) install(step string) {
+	p.t.Helper()
+	if told, code := p.run(strings.Replace(step, " --take-ownership", "", 1)); code == 0 || !strings.Contains(told, "invalid ownership metadata") {
+		p.t.Errorf("without --take-ownership: exit %d: %s", code, told)
+	}
+	p.succeeds(step)
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := p.env.Client.Get(p.t.Context(), client.ObjectKey{Name: crdName}, crd); err != nil {
+		p.t.Fatal(err)
+	}
+	if owner := crd.Annotations["meta.helm.sh/release-name"]; owner != "countersign" {
+		p.t.Errorf("the CRD belongs to release %q", owner)
+	}
+	p.startRelease()
 }
 
 // startRelease runs what helm has installed.
@@ -317,16 +371,16 @@ func (n *tenant) wantOneReadPerChange(before map[string]corev1.Secret) {
 
 // wantToOutliveTheRelease: removed, Countersign leaves the CRD, the objects and
 // the Secrets, and no webhook; installed again, it goes on where it was.
-func (n *tenant) wantToOutliveTheRelease() {
+func (n *tenant) wantToOutliveTheRelease(prompt *prompt) {
 	n.t.Helper()
 	secrets, objects, mark := n.secrets(), n.objects(), n.mark()
 	if err := n.process.Stop(); err != nil {
 		n.t.Fatal(err)
 	}
+	const install = " countersign charts/countersign -n countersign-system --values values.yaml"
 	// The harness has applied over what helm had installed.
-	install := n.installArgs()
-	n.helm(append([]string{"upgrade"}, install[1:]...)...)
-	n.helm("uninstall", "countersign", "-n", releaseNamespace)
+	prompt.succeeds("helm upgrade" + install)
+	prompt.succeeds("helm uninstall countersign -n countersign-system")
 	if diff := cmp.Diff(secrets, n.secrets()); diff != "" {
 		n.t.Errorf("Secrets: %s", diff)
 	}
@@ -338,7 +392,7 @@ func (n *tenant) wantToOutliveTheRelease() {
 			n.t.Errorf("left behind: %s", left)
 		}
 	}
-	n.helm(install...)
+	prompt.succeeds("helm install" + install)
 	n.startRelease()
 	n.resync("2")
 	n.awaitSynced("app")
