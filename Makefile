@@ -76,6 +76,13 @@ bench-policy: ## Measure the policy engine beside regular expressions and CEL
 bench-admission: build run-tools ## Measure what admission adds to a create
 	@go run ./test/bench/admission
 
+.PHONY: bench-fleet
+bench-fleet: build run-tools ## Measure a cold sync of 573 namespaces
+	@go run ./test/bench/fleet
+
+.PHONY: bench
+bench: bench-policy bench-admission bench-fleet ## Measure all of that
+
 .PHONY: lint
 lint: lint-tools ## Run the linters
 	bin/golangci-lint config verify
