@@ -34,6 +34,9 @@ type Settings struct {
 	// OtherBackends says whether ExternalSecrets of another backend than
 	// Vault are admitted. They are never synced.
 	OtherBackends OtherBackends `json:"otherBackends,omitempty"`
+	// Dialects are the ExternalSecret APIs that are admitted, and synced where
+	// that is Countersign's to do; left out, KES alone.
+	Dialects []Dialect `json:"dialects,omitempty"`
 	// MaxPaths bounds the distinct paths of one object.
 	MaxPaths int `json:"maxPaths,omitempty"`
 	// RecordRequester has the name of the user written beside the stamp.
@@ -47,6 +50,16 @@ type OtherBackends string
 const (
 	AdmitOthers  OtherBackends = "Admit"
 	RefuseOthers OtherBackends = "Refuse"
+)
+
+// Dialect is an ExternalSecret API.
+type Dialect string
+
+// Dialects by the controllers that made them: kubernetes-external-secrets and
+// External Secrets Operator.
+const (
+	KES Dialect = "kes"
+	ESO Dialect = "eso"
 )
 
 // Vault is one Vault and what it may be asked at most.
@@ -122,6 +135,9 @@ func (s *Settings) setDefaults() {
 	s.Enforcement.Default = cmp.Or(s.Enforcement.Default, policy.Enforce)
 	s.OtherBackends = cmp.Or(s.OtherBackends, AdmitOthers)
 	s.MaxPaths = cmp.Or(s.MaxPaths, 100)
+	if len(s.Dialects) == 0 {
+		s.Dialects = []Dialect{KES}
+	}
 	if s.RecordRequester == nil {
 		record := true
 		s.RecordRequester = &record

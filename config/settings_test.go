@@ -27,7 +27,7 @@ func TestSettingsDefaults(t *testing.T) {
 			RequestsPerSecond: 100, Burst: 200, Audience: "vault", Timeout: metav1.Duration{Duration: 10 * time.Second},
 		}},
 		Enforcement:   policy.Enforcement{Default: policy.Enforce},
-		OtherBackends: AdmitOthers, MaxPaths: 100, RecordRequester: &record,
+		OtherBackends: AdmitOthers, Dialects: []Dialect{KES}, MaxPaths: 100, RecordRequester: &record,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -51,6 +51,8 @@ func TestSettingsErrors(t *testing.T) {
 		"mode":                          {head + good + "enforcement: {default: Maybe}", `enforcement.default: Unsupported value: "Maybe"`},
 		"mode of a namespace":           {head + good + "enforcement: {namespaces: {x: Maybe}}", "enforcement.namespaces[x]"},
 		"other backends":                {head + good + "otherBackends: Ignore", "otherBackends: Unsupported value"},
+		"dialect":                       {head + good + "dialects: [kes, vso]", `dialects[1]: Unsupported value: "vso": supported values: "eso", "kes"`},
+		"dialect twice":                 {head + good + "dialects: [kes, eso, kes]", `dialects[2]: Duplicate value: "kes"`},
 		"negative number of paths":      {head + good + "maxPaths: -1", "maxPaths"},
 	}
 	for name, tc := range tests {

@@ -27,6 +27,7 @@ func (s *Settings) validate() field.ErrorList {
 		errs = append(errs, field.NotSupported(field.NewPath("otherBackends"), s.OtherBackends,
 			[]OtherBackends{AdmitOthers, RefuseOthers}))
 	}
+	errs = append(errs, validateDialects(s.Dialects, field.NewPath("dialects"))...)
 	if s.MaxPaths < 0 {
 		errs = append(errs, field.Invalid(field.NewPath("maxPaths"), s.MaxPaths, "must be positive"))
 	}
@@ -52,6 +53,20 @@ func (v Vault) validate(at *field.Path) field.ErrorList {
 	}
 	if v.Timeout.Duration < 0 {
 		errs = append(errs, field.Invalid(at.Child("timeout"), v.Timeout.Duration.String(), "must be positive"))
+	}
+	return errs
+}
+
+func validateDialects(dialects []Dialect, at *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	known := []Dialect{KES, ESO}
+	for i, dialect := range dialects {
+		switch {
+		case !slices.Contains(known, dialect):
+			errs = append(errs, field.NotSupported(at.Index(i), dialect, known))
+		case slices.Contains(dialects[:i], dialect):
+			errs = append(errs, field.Duplicate(at.Index(i), dialect))
+		}
 	}
 	return errs
 }

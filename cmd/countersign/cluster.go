@@ -140,7 +140,7 @@ func (c *cluster) subjects(ctx context.Context, namespace string, settings *conf
 
 func (c *cluster) objects(ctx context.Context, namespace string, settings *config.Settings) ([]object, error) {
 	var objects []object
-	for _, dialect := range dialects() {
+	for _, dialect := range enabled(settings) {
 		err := c.each(ctx, namespace, dialect.newList, func(item runtime.Object) {
 			source, ok := item.(api.Source)
 			if !ok {

@@ -11,11 +11,13 @@ import (
 
 	"github.com/countersign/countersign/api"
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
+	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/webhook"
 )
 
-// dialect is an ExternalSecret API.
+// dialect is an ExternalSecret API that Countersign syncs.
 type dialect struct {
+	of          config.Dialect
 	kind        schema.GroupVersionKind
 	addToScheme func(*runtime.Scheme) error
 	newObject   func() api.Source
@@ -24,14 +26,22 @@ type dialect struct {
 }
 
 // dialects are all of them; a further one is a line here.
-func dialects() []dialect {
-	return []dialect{
+func dialects() dialectList {
+	return dialectList{
 		{
-			kesv1.GroupVersion().WithKind(kesv1.Kind), kesv1.AddToScheme,
+			config.KES, kesv1.GroupVersion().WithKind(kesv1.Kind), kesv1.AddToScheme,
 			func() api.Source { return &kesv1.ExternalSecret{} }, func() client.ObjectList { return &kesv1.ExternalSecretList{} },
 			webhook.ValidatorOf[*kesv1.ExternalSecret](),
 		},
 	}
+}
+
+// dialectList is some of them.
+type dialectList []dialect
+
+// enabled are those that the operator has switched on.
+func enabled(settings *config.Settings) dialectList {
+	return slices.DeleteFunc(dialects(), func(one dialect) bool { return !slices.Contains(settings.Dialects, one.of) })
 }
 
 func dialectOf(kind schema.GroupVersionKind) (dialect, bool) {
@@ -48,28 +58,28 @@ func (d dialect) name() string {
 	return strings.ToLower(d.kind.Kind) + "." + d.kind.Group
 }
 
-// newObjects are empty objects of all dialects.
-func newObjects() []client.Object {
+// newObjects are empty objects, one of each.
+func (l dialectList) newObjects() []client.Object {
 	var all []client.Object
-	for _, one := range dialects() {
+	for _, one := range l {
 		all = append(all, one.newObject())
 	}
 	return all
 }
 
-// newLists are empty lists of all dialects.
-func newLists() []client.ObjectList {
+// newLists are empty lists, one of each.
+func (l dialectList) newLists() []client.ObjectList {
 	var all []client.ObjectList
-	for _, one := range dialects() {
+	for _, one := range l {
 		all = append(all, one.newList())
 	}
 	return all
 }
 
-// validators of all dialects, by kind.
-func validators() map[schema.GroupVersionKind]webhook.Validator {
+// validators are by kind.
+func (l dialectList) validators() map[schema.GroupVersionKind]webhook.Validator {
 	all := map[schema.GroupVersionKind]webhook.Validator{}
-	for _, one := range dialects() {
+	for _, one := range l {
 		all[one.kind] = one.validator
 	}
 	return all

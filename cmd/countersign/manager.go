@@ -18,7 +18,7 @@ import (
 	"github.com/countersign/countersign/webhook"
 )
 
-func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, error) {
+func newManager(options *serveOptions, objects []client.Object, draining <-chan struct{}) (ctrl.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 	restConfig.QPS, restConfig.Burst = options.kubeAPIQPS, max(1, int(2*options.kubeAPIQPS))
 	return ctrl.NewManager(restConfig, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(options),
+		Cache:                         cacheOptions(options, objects),
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                       server.Options{BindAddress: options.metricsAddress},
 		HealthProbeBindAddress:        options.healthAddress,
@@ -47,7 +47,7 @@ func newManager(options *serveOptions, draining <-chan struct{}) (ctrl.Manager, 
 
 // cacheOptions keep what is not read out of memory. The managedFields of
 // Secrets stay: they tell who has changed one.
-func cacheOptions(serve *serveOptions) cache.Options {
+func cacheOptions(serve *serveOptions, objects []client.Object) cache.Options {
 	policyConfigMaps := labels.SelectorFromSet(labels.Set{policy.Label: "true"})
 	options := cache.Options{
 		// A read of a kind that nobody watches fails, instead of filling the
@@ -67,7 +67,7 @@ func cacheOptions(serve *serveOptions) cache.Options {
 	if secrets := secretsOf(serve); len(secrets) > 0 {
 		options.ByObject[metadataOf("Secret")] = cache.ByObject{Namespaces: secrets}
 	}
-	for _, object := range newObjects() {
+	for _, object := range objects {
 		options.ByObject[object] = cache.ByObject{Transform: cache.TransformStripManagedFields()}
 	}
 	return options

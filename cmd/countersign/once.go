@@ -41,7 +41,7 @@ func (w *wiring) syncOnce(ctx context.Context, out io.Writer) error {
 		case <-time.After(policyWithin):
 			return w.live.Ready(nil)
 		}
-		for _, one := range dialects() {
+		for _, one := range enabled(w.settings) {
 			found = errors.Join(found, w.syncAll(ctx, one, out))
 		}
 		return nil

@@ -90,7 +90,7 @@ func TestCacheOptions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.options.namespace, tc.options.certSecret = "countersign-system", "cert"
-			got := cacheOptions(&tc.options)
+			got := cacheOptions(&tc.options, dialects().newObjects())
 			if diff := cmp.Diff([]string{tc.objects, tc.secrets}, []string{limitsOf(got.DefaultNamespaces), secretsIn(got)}); diff != "" {
 				t.Error(diff)
 			}

@@ -41,7 +41,7 @@ func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 	if err := setUpLogging(options); err != nil {
 		return err
 	}
-	mgr, err := newManager(options, ctx.Done())
+	mgr, err := newManager(options, enabled(settings).newObjects(), ctx.Done())
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
 	}

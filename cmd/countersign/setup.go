@@ -36,7 +36,7 @@ type wiring struct {
 // wire has the objects and namespaces watched, and the policy followed.
 func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings) (*wiring, error) {
 	// The webhooks of a replica that does not lead need them too.
-	for _, watched := range append(newObjects(), namespaceMetadata()) {
+	for _, watched := range append(enabled(settings).newObjects(), namespaceMetadata()) {
 		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
 			return nil, fmt.Errorf("watch %T: %w", watched, err)
 		}
@@ -76,7 +76,7 @@ func (w *wiring) setUp() error {
 }
 
 func (w *wiring) addControllers() error {
-	for _, one := range dialects() {
+	for _, one := range enabled(w.settings) {
 		again := controller.Triggers{PolicyChanged: w.policyChanged.add(), VaultBack: w.vaults.back.add()}
 		if err := w.reconciler(one).SetupWithManager(w.mgr, one.name(), again, metrics.Registry); err != nil {
 			return fmt.Errorf("controller of %s: %w", one.kind, err)
@@ -132,10 +132,10 @@ func (w *wiring) reconciler(of dialect) *controller.Reconciler {
 func (w *wiring) registerWebhooks() {
 	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *w.settings.RecordRequester}
 	enforcement := &webhook.Enforcement{Judge: w.judge, Settings: w.settings, Metrics: webhook.NewMetrics(metrics.Registry)}
-	webhook.Register(w.mgr, stamp, enforcement, validators())
+	webhook.Register(w.mgr, stamp, enforcement, enabled(w.settings).validators())
 	webhook.RegisterGuard(w.mgr, &webhook.Guard{
 		Live: w.live, ConfigMaps: w.mgr.GetAPIReader(),
-		Impact: &webhook.Impact{Judge: w.judge, Objects: w.mgr.GetClient(), NewLists: newLists, Defaults: w.settings.Defaults()},
+		Impact: &webhook.Impact{Judge: w.judge, Objects: w.mgr.GetClient(), NewLists: enabled(w.settings).newLists, Defaults: w.settings.Defaults()},
 	})
 }
 
