@@ -51,7 +51,7 @@ func TestSettingsErrors(t *testing.T) {
 		"mode":                          {head + good + "enforcement: {default: Maybe}", `enforcement.default: Unsupported value: "Maybe"`},
 		"mode of a namespace":           {head + good + "enforcement: {namespaces: {x: Maybe}}", "enforcement.namespaces[x]"},
 		"other backends":                {head + good + "otherBackends: Ignore", "otherBackends: Unsupported value"},
-		"dialect":                       {head + good + "dialects: [kes, vso]", `dialects[1]: Unsupported value: "vso": supported values: "eso", "kes"`},
+		"dialect":                       {head + good + "dialects: [kes, vso]", `dialects[1]: Unsupported value: "vso": supported values: "kes", "eso"`},
 		"dialect twice":                 {head + good + "dialects: [kes, eso, kes]", `dialects[2]: Duplicate value: "kes"`},
 		"negative number of paths":      {head + good + "maxPaths: -1", "maxPaths"},
 	}
