@@ -331,7 +331,7 @@ func (n *tenant) wantTakenOver(name string, left leftByKES, before kesv1.Externa
 			n.t.Errorf("%s was touched: %s", name, diff)
 		}
 	case left.reads > 0:
-		n.awaitSynced(name)
+		n.isTakenOver(name, n.awaitSynced(name))
 		if diff := cmp.Diff(map[string]string{"a": "1"}, n.data(name)); diff != "" {
 			n.t.Errorf("%s: %s", name, diff)
 		}

@@ -69,6 +69,12 @@ func (n *tenant) events(name string) string {
 // change, and "gone".
 func (n *tenant) versions(name string) (seen func() []string) {
 	n.t.Helper()
+	return n.follow(name, describeVersion)
+}
+
+// follow tells a Secret's description from now on, each time that it changes.
+func (n *tenant) follow(name string, describe func(watch.Event) string) (seen func() []string) {
+	n.t.Helper()
 	watcher, err := n.env.Client.Watch(n.t.Context(), &corev1.SecretList{}, client.InNamespace(n.ns), client.MatchingFields{"metadata.name": name})
 	if err != nil {
 		n.t.Fatal(err)
@@ -79,7 +85,7 @@ func (n *tenant) versions(name string) (seen func() []string) {
 		for {
 			select {
 			case event := <-watcher.ResultChan():
-				if version := describeVersion(event); len(all) == 0 || all[len(all)-1] != version {
+				if version := describe(event); len(all) == 0 || all[len(all)-1] != version {
 					all = append(all, version)
 				}
 			default:
