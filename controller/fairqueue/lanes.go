@@ -2,7 +2,9 @@ package fairqueue
 
 import (
 	"sync"
+	"time"
 
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -30,6 +32,8 @@ type lanes struct {
 	// perNamespace and perBacklog bound how many are worked on at a time.
 	perNamespace, perBacklog int
 
+	clock clock.PassiveClock
+
 	mutex   sync.Mutex
 	turn    lane
 	waiting [2]ring
@@ -43,8 +47,9 @@ type lanes struct {
 	workingNamespace map[string]int
 }
 
-func newLanes(workers int) *lanes {
+func newLanes(workers int, c clock.PassiveClock) *lanes {
 	return &lanes{
+		clock:        c,
 		perNamespace: max(1, workers/4), perBacklog: max(1, workers/2),
 		turn:    fresh,
 		waiting: [2]ring{newRing(), newRing()},
@@ -90,7 +95,7 @@ func (l *lanes) takeWish(r request) lane {
 
 func (l *lanes) put(r request, to lane) {
 	l.where[r] = to
-	l.waiting[to].push(r)
+	l.waiting[to].push(r, l.clock.Now())
 }
 
 // Len is 1 where a request may be worked on now, and 0 where none may: what
@@ -156,9 +161,9 @@ func (l *lanes) release(r request) {
 	}
 }
 
-// lengths are how many wait in each lane.
-func (l *lanes) lengths() (ofFresh, ofBacklog int) {
+// wait is how many wait in a lane, and how long the oldest has.
+func (l *lanes) wait(in lane) (length int, oldest time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	return l.waiting[fresh].length, l.waiting[backlog].length
+	return l.waiting[in].length, l.waiting[in].oldest(l.clock.Now())
 }

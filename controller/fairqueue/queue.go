@@ -19,7 +19,7 @@ type Queue struct {
 	limiter workqueue.TypedRateLimiter[request]
 	clock   clock.WithTickerAndDelayedExecution
 
-	description *prometheus.Desc
+	length, oldest *prometheus.Desc
 
 	mutex  sync.Mutex
 	later  map[request]delayed
@@ -38,12 +38,15 @@ var _ priorityqueue.PriorityQueue[request] = &Queue{}
 // New makes the queue of a controller for a number of workers. The limiter says how long to wait
 // after errors.
 func New(name string, workers int, limiter workqueue.TypedRateLimiter[request], c clock.WithTickerAndDelayedExecution) *Queue {
-	lanes := newLanes(workers)
+	labels := prometheus.Labels{"controller": name}
+	lanes := newLanes(workers, c)
 	return &Queue{
 		Typed: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[request]{Clock: c, Queue: lanes}),
 		lanes: lanes, limiter: limiter, clock: c, later: map[request]delayed{},
-		description: prometheus.NewDesc("countersign_queue_length", "ExternalSecrets that wait for their turn, by lane (fresh, backlog).",
-			[]string{"lane"}, prometheus.Labels{"controller": name}),
+		length: prometheus.NewDesc("countersign_queue_length",
+			"ExternalSecrets that wait for their turn, by lane (fresh, backlog).", []string{"lane"}, labels),
+		oldest: prometheus.NewDesc("countersign_queue_oldest_seconds",
+			"How long the ExternalSecret has waited that waits longest for its turn, by lane; 0 if none does.", []string{"lane"}, labels),
 	}
 }
 
@@ -140,12 +143,18 @@ func (q *Queue) come(r request, at time.Time) {
 	q.add(r, due.lane)
 }
 
-// Describe and Collect make the queue a metric: how much waits in each lane.
-func (q *Queue) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- q.description }
+// Describe and Collect make the queue a metric: how much waits in each lane, and
+// for how long.
+func (q *Queue) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- q.length
+	descriptions <- q.oldest
+}
 
-// Collect counts at each scrape.
+// Collect looks at each scrape.
 func (q *Queue) Collect(metrics chan<- prometheus.Metric) {
-	ofFresh, ofBacklog := q.lanes.lengths()
-	metrics <- prometheus.MustNewConstMetric(q.description, prometheus.GaugeValue, float64(ofFresh), "fresh")
-	metrics <- prometheus.MustNewConstMetric(q.description, prometheus.GaugeValue, float64(ofBacklog), "backlog")
+	for label, in := range map[string]lane{"fresh": fresh, "backlog": backlog} {
+		length, oldest := q.lanes.wait(in)
+		metrics <- prometheus.MustNewConstMetric(q.length, prometheus.GaugeValue, float64(length), label)
+		metrics <- prometheus.MustNewConstMetric(q.oldest, prometheus.GaugeValue, oldest.Seconds(), label)
+	}
 }

@@ -34,6 +34,12 @@ func (q *Queue) addBacklog(requests ...request) {
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: new(-1)}, requests...)
 }
 
+func (q *Queue) lengths() (ofFresh, ofBacklog int) {
+	ofFresh, _ = q.lanes.wait(fresh)
+	ofBacklog, _ = q.lanes.wait(backlog)
+	return ofFresh, ofBacklog
+}
+
 // take gets and finishes a number of requests.
 func take(q *Queue, number int) []string {
 	var taken []string
@@ -123,7 +129,7 @@ func TestAddedWhileWorkedOn(t *testing.T) {
 	q.addBacklog(r)
 	q.addBacklog(named("b", "1"))
 	q.Done(r)
-	ofFresh, ofBacklog := q.lanes.lengths()
+	ofFresh, ofBacklog := q.lengths()
 	if ofFresh != 0 || ofBacklog != 2 {
 		t.Errorf("%d fresh, %d in the backlog", ofFresh, ofBacklog)
 	}
@@ -141,7 +147,7 @@ func TestDelays(t *testing.T) {
 		t.Error("came too early")
 	}
 	c.Step(second)
-	if ofFresh, ofBacklog := q.lanes.lengths(); ofFresh != 0 || ofBacklog != 1 {
+	if ofFresh, ofBacklog := q.lengths(); ofFresh != 0 || ofBacklog != 1 {
 		t.Errorf("%d fresh, %d in the backlog", ofFresh, ofBacklog)
 	}
 	take(q, 1)
@@ -166,7 +172,7 @@ func TestRateLimited(t *testing.T) {
 			t.Errorf("error %d: came too early", i)
 		}
 		c.Step(1)
-		if _, ofBacklog := q.lanes.lengths(); ofBacklog != 1 {
+		if _, ofBacklog := q.lengths(); ofBacklog != 1 {
 			t.Errorf("error %d: not in the backlog", i)
 		}
 		take(q, 1)
@@ -178,6 +184,31 @@ func TestRateLimited(t *testing.T) {
 	if q.NumRequeues(r) != 0 {
 		t.Error("not forgotten")
 	}
+}
+
+// The age of a lane is that of its oldest request, whichever namespace has it;
+// what comes fresh has just begun to wait.
+func TestOldest(t *testing.T) {
+	q, c := newQueue(t)
+	wantAges := func(ofFresh, ofBacklog time.Duration) {
+		t.Helper()
+		_, gotFresh := q.lanes.wait(fresh)
+		_, gotBacklog := q.lanes.wait(backlog)
+		if gotFresh != ofFresh || gotBacklog != ofBacklog {
+			t.Errorf("fresh %s, backlog %s, want %s and %s", gotFresh, gotBacklog, ofFresh, ofBacklog)
+		}
+	}
+	wantAges(0, 0)
+	q.addBacklog(named("a", "1"))
+	c.Step(10 * second)
+	q.addBacklog(named("a", "2"), named("b", "1"))
+	c.Step(10 * second)
+	wantAges(0, 20*second)
+	q.Add(named("a", "1"))
+	c.Step(second)
+	wantAges(second, 11*second)
+	take(q, 3)
+	wantAges(0, 0)
 }
 
 // After a shutdown nothing comes any more, and workers end.

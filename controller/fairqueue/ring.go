@@ -1,6 +1,9 @@
 package fairqueue
 
-import "container/list"
+import (
+	"container/list"
+	"time"
+)
 
 // ring has one first-in-first-out list for each namespace, and the order in
 // which namespaces take turns.
@@ -12,20 +15,28 @@ type ring struct {
 
 // turn is a namespace in the ring.
 type turn struct {
-	place    *list.Element
+	place *list.Element
+	// requests are waiters, the oldest first.
 	requests *list.List
 	elements map[request]*list.Element
 }
 
+// waiter is a request, and since when it waits.
+type waiter struct {
+	request
+
+	since time.Time
+}
+
 func newRing() ring { return ring{order: list.New(), namespaces: map[string]*turn{}} }
 
-func (r *ring) push(item request) {
+func (r *ring) push(item request, now time.Time) {
 	mine, ok := r.namespaces[item.Namespace]
 	if !ok {
 		mine = &turn{place: r.order.PushBack(item.Namespace), requests: list.New(), elements: map[request]*list.Element{}}
 		r.namespaces[item.Namespace] = mine
 	}
-	mine.elements[item] = mine.requests.PushBack(item)
+	mine.elements[item] = mine.requests.PushBack(waiter{item, now})
 	r.length++
 }
 
@@ -44,10 +55,24 @@ func (r *ring) first(fit func(namespace string) bool) (string, bool) {
 // order.
 func (r *ring) pop(namespace string) request {
 	mine := r.namespaces[namespace]
-	item, _ := mine.requests.Front().Value.(request)
+	first := mine.oldest()
 	r.order.MoveToBack(mine.place)
-	r.remove(item)
-	return item
+	r.remove(first.request)
+	return first.request
+}
+
+func (t *turn) oldest() waiter {
+	first, _ := t.requests.Front().Value.(waiter)
+	return first
+}
+
+// oldest is how long the one has waited that waits longest; 0 if none does.
+func (r *ring) oldest(now time.Time) time.Duration {
+	var longest time.Duration
+	for _, one := range r.namespaces {
+		longest = max(longest, now.Sub(one.oldest().since))
+	}
+	return longest
 }
 
 func (r *ring) remove(item request) {
