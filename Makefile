@@ -43,13 +43,31 @@ lint-tools:
 generate-tools:
 	@test/tools/build controller-gen
 
+# What test/e2e and the node need, as archives. Static, since they have no base.
+.PHONY: images
+images: build
+	@test/tools/build image
+	@mkdir -p bin/images
+	go build -ldflags "-s -w" -o bin/images/pause ./test/cluster/pause
+	bin/image -output bin/images/pause.tar -name countersign.test/pause:1 bin/images/pause
+	bin/image -output bin/images/countersign.tar -name countersign.test/countersign:current bin/countersign
+
+.PHONY: cluster cluster-down
+cluster: images run-tools ## Start a real cluster of one node (root, Linux); docs/cluster.md
+	@test/tools/build kube-scheduler kubelet kube-proxy
+	go build -o bin/cluster ./test/cluster/cmd
+	@bin/cluster up
+cluster-down: ## Remove every trace of the cluster
+	go build -o bin/cluster ./test/cluster/cmd
+	@bin/cluster down
+
 # Integration tests that take long: policy over restarts, bypasses with and
 # without admission, GitOps tools, coming from kubernetes-external-secrets.
 SLOW := ^Test(Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)
 
 .PHONY: test
 test: build run-tools ## Unit and integration tests
-	go test $$(go list ./... | grep -vE '/test/(resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
+	go test $$(go list ./... | grep -vE '/test/(cluster|e2e|resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
 
 .PHONY: test-slow
 test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load
@@ -100,5 +118,6 @@ verify: generate ## Check that generated files are current and each go.mod is ti
 	@for module in $(MODULES); do (cd $$module && go mod tidy -diff); done
 
 .PHONY: clean
-clean: ## Delete bin/
+clean: ## Delete bin/, and the cluster that lives in it
+	@if [[ -d bin/node ]]; then $(MAKE) cluster-down; fi
 	rm -rf bin

@@ -16,7 +16,7 @@ type binaries struct {
 // findBinaries honours KUBEBUILDER_ASSETS for each Kubernetes program that is
 // there, and VAULT_BIN; the rest is what "make tools" leaves in bin/.
 func findBinaries() (binaries, error) {
-	root, err := moduleRoot()
+	root, err := ModuleRoot()
 	if err != nil {
 		return binaries{}, err
 	}
@@ -49,8 +49,8 @@ func lookUp(name string, folders []string) (string, error) {
 	return "", fmt.Errorf("no %s in %s: run make tools", name, folders[len(folders)-1])
 }
 
-// moduleRoot walks up from the working directory to go.mod.
-func moduleRoot() (string, error) {
+// ModuleRoot walks up from the working directory to go.mod.
+func ModuleRoot() (string, error) {
 	working, err := os.Getwd()
 	if err != nil {
 		return "", err

@@ -152,6 +152,6 @@ func (e *Env) writeCredentials(port int) (files credentials, err error) {
 		TLSClientConfig: rest.TLSClientConfig{CAData: cert},
 		QPS:             -1,
 	}
-	e.Kubeconfig, err = writeKubeconfig(e.Config, e.folder.join("kubeconfig"))
-	return files, err
+	e.Kubeconfig = e.folder.join("kubeconfig")
+	return files, WriteKubeconfig(e.Config, e.Kubeconfig)
 }

@@ -23,6 +23,17 @@ type Options struct {
 	Scheme []func(*runtime.Scheme) error
 }
 
+func (o Options) scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	adders := append([]func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme}, o.Scheme...)
+	for _, add := range adders {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("scheme: %w", err)
+		}
+	}
+	return scheme, nil
+}
+
 // Env is a running control plane and its Vault.
 type Env struct {
 	// Config is that of a member of system:masters, without client-side
@@ -47,6 +58,19 @@ type Env struct {
 // Start returns an Env in which the apiserver, the controllers and Vault are
 // ready. It lives until Stop or until ctx ends.
 func Start(ctx context.Context, options Options) (*Env, error) {
+	env, err := newEnv()
+	if err != nil {
+		return nil, err
+	}
+	if err := env.start(ctx, options); err != nil {
+		return nil, errors.Join(err, env.Stop())
+	}
+	context.AfterFunc(ctx, func() { _ = env.Stop() })
+	return env, nil
+}
+
+// newEnv has a folder, and nothing runs yet.
+func newEnv() (*Env, error) {
 	// The libraries' logs would be noise between those of a test or a demo.
 	log.SetLogger(logr.Discard())
 	found, err := findBinaries()
@@ -59,10 +83,6 @@ func Start(ctx context.Context, options Options) (*Env, error) {
 	}
 	env := &Env{binaries: found, folder: folder, ports: &ports{}, services: map[string]*service{}}
 	env.stop = sync.OnceValue(env.end)
-	if err := env.start(ctx, options); err != nil {
-		return nil, errors.Join(err, env.Stop())
-	}
-	context.AfterFunc(ctx, func() { _ = env.Stop() })
 	return env, nil
 }
 
@@ -71,12 +91,9 @@ func Start(ctx context.Context, options Options) (*Env, error) {
 func (e *Env) Stop() error { return e.stop() }
 
 func (e *Env) start(ctx context.Context, options Options) error {
-	scheme := runtime.NewScheme()
-	adders := append([]func(*runtime.Scheme) error{clientgoscheme.AddToScheme, apiextensionsv1.AddToScheme}, options.Scheme...)
-	for _, add := range adders {
-		if err := add(scheme); err != nil {
-			return fmt.Errorf("scheme: %w", err)
-		}
+	scheme, err := options.scheme()
+	if err != nil {
+		return err
 	}
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error { return e.startControlPlane(groupCtx, scheme) })

@@ -131,7 +131,7 @@ func (p *pod) logIn(ctx context.Context) error {
 		Host: p.env.Config.Host, BearerTokenFile: folder + "/token",
 		TLSClientConfig: rest.TLSClientConfig{CAData: p.env.Config.CAData},
 	}
-	kubeconfig, err := writeKubeconfig(config, p.folder+"/kubeconfig")
+	kubeconfig := p.folder + "/kubeconfig"
 	p.environ = append(p.environ, "KUBECONFIG="+kubeconfig)
-	return err
+	return WriteKubeconfig(config, kubeconfig)
 }

@@ -47,7 +47,7 @@ func (e *Env) startVault(ctx context.Context) error {
 	if err := e.Vault.start(ctx); err != nil {
 		return err
 	}
-	return e.Vault.auditObjects(ctx)
+	return e.Vault.AuditObjects(ctx)
 }
 
 // rootClient takes nothing from VAULT_* variables of the environment.
@@ -94,10 +94,11 @@ func (v *Vault) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return v.process.await(ctx, v.healthy)
+	return v.process.await(ctx, v.Healthy)
 }
 
-func (v *Vault) healthy(ctx context.Context) error {
+// Healthy is nil when Vault answers and is not sealed.
+func (v *Vault) Healthy(ctx context.Context) error {
 	health, err := v.Client.Sys().HealthWithContext(ctx)
 	if err != nil {
 		return err
@@ -108,9 +109,9 @@ func (v *Vault) healthy(ctx context.Context) error {
 	return nil
 }
 
-// auditObjects has the header that names objects written to the audit log as
+// AuditObjects has the header that names objects written to the audit log as
 // it is.
-func (v *Vault) auditObjects(ctx context.Context) error {
+func (v *Vault) AuditObjects(ctx context.Context) error {
 	return v.write(ctx, "sys/config/auditing/request-headers/"+objectHeader, map[string]any{"hmac": false})
 }
 

@@ -18,7 +18,8 @@ import (
 const (
 	reviewerName      = "vault-reviewer"
 	reviewerNamespace = "kube-system"
-	reviewerLifetime  = 24 * time.Hour
+	// A cluster may stand for months.
+	reviewerLifetime = 365 * 24 * time.Hour
 )
 
 // Role is one of Vault's Kubernetes auth method: which ServiceAccounts may
