@@ -4,7 +4,6 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
@@ -32,9 +31,10 @@ type lanes struct {
 	// perNamespace and perBacklog bound how many are worked on at a time.
 	perNamespace, perBacklog int
 
-	clock clock.PassiveClock
-
-	mutex   sync.Mutex
+	mutex sync.Mutex
+	// now is the time of the last wish: requests are pushed right after theirs,
+	// or once they are no longer worked on.
+	now     time.Time
 	turn    lane
 	waiting [2]ring
 	// where says in which lane a request waits.
@@ -47,9 +47,8 @@ type lanes struct {
 	workingNamespace map[string]int
 }
 
-func newLanes(workers int, c clock.PassiveClock) *lanes {
+func newLanes(workers int) *lanes {
 	return &lanes{
-		clock:        c,
 		perNamespace: max(1, workers/4), perBacklog: max(1, workers/2),
 		turn:    fresh,
 		waiting: [2]ring{newRing(), newRing()},
@@ -59,9 +58,10 @@ func newLanes(workers int, c clock.PassiveClock) *lanes {
 }
 
 // wish says which lane a request is for, before it is added. Fresh wins.
-func (l *lanes) wish(r request, want lane) {
+func (l *lanes) wish(r request, want lane, now time.Time) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	l.now = now
 	if have, ok := l.wishes[r]; !ok || want > have {
 		l.wishes[r] = want
 	}
@@ -95,7 +95,7 @@ func (l *lanes) takeWish(r request) lane {
 
 func (l *lanes) put(r request, to lane) {
 	l.where[r] = to
-	l.waiting[to].push(r, l.clock.Now())
+	l.waiting[to].push(r, l.now)
 }
 
 // Len is 1 where a request may be worked on now, and 0 where none may: what
@@ -162,8 +162,8 @@ func (l *lanes) release(r request) {
 }
 
 // wait is how many wait in a lane, and how long the oldest has.
-func (l *lanes) wait(in lane) (length int, oldest time.Duration) {
+func (l *lanes) wait(in lane, now time.Time) (length int, oldest time.Duration) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	return l.waiting[in].length, l.waiting[in].oldest(l.clock.Now())
+	return l.waiting[in].length, l.waiting[in].oldest(now)
 }

@@ -39,7 +39,7 @@ var _ priorityqueue.PriorityQueue[request] = &Queue{}
 // after errors.
 func New(name string, workers int, limiter workqueue.TypedRateLimiter[request], c clock.WithTickerAndDelayedExecution) *Queue {
 	labels := prometheus.Labels{"controller": name}
-	lanes := newLanes(workers, c)
+	lanes := newLanes(workers)
 	return &Queue{
 		Typed: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[request]{Clock: c, Queue: lanes}),
 		lanes: lanes, limiter: limiter, clock: c, later: map[request]delayed{},
@@ -51,7 +51,7 @@ func New(name string, workers int, limiter workqueue.TypedRateLimiter[request], 
 }
 
 // Add is for a fresh change.
-func (q *Queue) Add(r request) { q.add(r, fresh) }
+func (q *Queue) Add(r request) { q.add(r, fresh, q.clock.Now()) }
 
 // AddAfter is for a fresh change, later.
 func (q *Queue) AddAfter(r request, after time.Duration) { q.addAfter(r, after, fresh) }
@@ -105,15 +105,15 @@ func (q *Queue) ShutDown() {
 	q.Typed.ShutDown()
 }
 
-func (q *Queue) add(r request, to lane) {
-	q.lanes.wish(r, to)
+func (q *Queue) add(r request, to lane, now time.Time) {
+	q.lanes.wish(r, to, now)
 	q.Typed.Add(r)
 }
 
 // addAfter keeps, of several delays of a request, the one that ends first.
 func (q *Queue) addAfter(r request, after time.Duration, to lane) {
 	if after <= 0 {
-		q.add(r, to)
+		q.add(r, to, q.clock.Now())
 		return
 	}
 	q.mutex.Lock()
@@ -140,7 +140,7 @@ func (q *Queue) come(r request, at time.Time) {
 	}
 	delete(q.later, r)
 	q.mutex.Unlock()
-	q.add(r, due.lane)
+	q.add(r, due.lane, at)
 }
 
 // Describe and Collect make the queue a metric: how much waits in each lane, and
@@ -153,7 +153,7 @@ func (q *Queue) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect looks at each scrape.
 func (q *Queue) Collect(metrics chan<- prometheus.Metric) {
 	for label, in := range map[string]lane{"fresh": fresh, "backlog": backlog} {
-		length, oldest := q.lanes.wait(in)
+		length, oldest := q.lanes.wait(in, q.clock.Now())
 		metrics <- prometheus.MustNewConstMetric(q.length, prometheus.GaugeValue, float64(length), label)
 		metrics <- prometheus.MustNewConstMetric(q.oldest, prometheus.GaugeValue, oldest.Seconds(), label)
 	}

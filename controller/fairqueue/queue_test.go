@@ -35,8 +35,8 @@ func (q *Queue) addBacklog(requests ...request) {
 }
 
 func (q *Queue) lengths() (ofFresh, ofBacklog int) {
-	ofFresh, _ = q.lanes.wait(fresh)
-	ofBacklog, _ = q.lanes.wait(backlog)
+	ofFresh, _ = q.lanes.wait(fresh, q.clock.Now())
+	ofBacklog, _ = q.lanes.wait(backlog, q.clock.Now())
 	return ofFresh, ofBacklog
 }
 
@@ -192,8 +192,8 @@ func TestOldest(t *testing.T) {
 	q, c := newQueue(t)
 	wantAges := func(ofFresh, ofBacklog time.Duration) {
 		t.Helper()
-		_, gotFresh := q.lanes.wait(fresh)
-		_, gotBacklog := q.lanes.wait(backlog)
+		_, gotFresh := q.lanes.wait(fresh, q.clock.Now())
+		_, gotBacklog := q.lanes.wait(backlog, q.clock.Now())
 		if gotFresh != ofFresh || gotBacklog != ofBacklog {
 			t.Errorf("fresh %s, backlog %s, want %s and %s", gotFresh, gotBacklog, ofFresh, ofBacklog)
 		}
