@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/policy"
@@ -22,39 +23,128 @@ func serveFlags() *flag.FlagSet {
 	flags.SetOutput(io.Discard)
 	for _, name := range []string{
 		"config", "namespace", "webhook-host", "cert-mode", "cert-dir", "cert-secret", "service-name", "cert-extra-dns",
-		"webhook-configuration", "last-good", "metrics-bind-address", "health-probe-bind-address", "log-level",
+		"webhook-configuration", "last-good", "metrics-bind-address", "health-probe-bind-address", "log-level", "watch-namespaces",
 	} {
 		flags.String(name, "", "")
 	}
 	flags.Int("webhook-port", 0, "")
-	flags.Bool("leader-elect", false, "")
+	for _, name := range []string{"leader-elect", "admission", "sync"} {
+		flags.Bool(name, true, "")
+	}
 	return flags
+}
+
+// arguments of a Deployment's container, by flag.
+func arguments(t *testing.T, deployment *appsv1.Deployment) func(flag string) string {
+	t.Helper()
+	args := deployment.Spec.Template.Spec.Containers[0].Args
+	if len(args) == 0 || args[0] != "serve" {
+		t.Fatalf("arguments are %q", args)
+	}
+	flags := serveFlags()
+	if err := flags.Parse(args[1:]); err != nil || flags.NArg() > 0 {
+		t.Fatalf("arguments do not parse: %v, left over %q", err, flags.Args())
+	}
+	return func(name string) string { return flags.Lookup(name).Value.String() }
+}
+
+// deployments that do a part of the work: "admission" or "sync".
+func deployments(t *testing.T, all objects, part string) []*appsv1.Deployment {
+	t.Helper()
+	var found []*appsv1.Deployment
+	for _, one := range all.of("Deployment") {
+		deployment := decoded[appsv1.Deployment](t, one)
+		if arguments(t, deployment)(part) == "true" {
+			found = append(found, deployment)
+		}
+	}
+	return found
+}
+
+// deploymentThat does a part of the work is one.
+func deploymentThat(t *testing.T, all objects, part string) *appsv1.Deployment {
+	t.Helper()
+	found := deployments(t, all, part)
+	if len(found) != 1 {
+		t.Fatalf("%d Deployments do the %s, want 1", len(found), part)
+	}
+	return found[0]
 }
 
 // TestArguments: every flag exists, and names what is rendered beside it.
 func TestArguments(t *testing.T) {
 	forEachCase(t, func(t *testing.T, _ string, all objects) {
-		pod := named[appsv1.Deployment](t, all, "Deployment", "countersign").Spec.Template.Spec
-		args := pod.Containers[0].Args
-		if len(args) == 0 || args[0] != "serve" {
-			t.Fatalf("arguments are %q", args)
+		for _, one := range all.of("Deployment") {
+			deployment := decoded[appsv1.Deployment](t, one)
+			value := arguments(t, deployment)
+			named[corev1.ConfigMap](t, all, "ConfigMap", value("last-good"))
+			mounted(t, deployment.Spec.Template.Spec, path.Dir(value("config")))
 		}
-		flags := serveFlags()
-		if err := flags.Parse(args[1:]); err != nil || flags.NArg() > 0 {
-			t.Fatalf("arguments do not parse: %v, left over %q", err, flags.Args())
-		}
-		value := func(name string) string { return flags.Lookup(name).Value.String() }
+		admission := deploymentThat(t, all, "admission")
+		value := arguments(t, admission)
 		named[corev1.Service](t, all, "Service", value("service-name"))
 		for _, kind := range []string{"MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"} {
 			named[map[string]any](t, all, kind, value("webhook-configuration"))
 		}
-		named[corev1.ConfigMap](t, all, "ConfigMap", value("last-good"))
 		if value("cert-mode") == "self" {
 			named[corev1.Secret](t, all, "Secret", value("cert-secret"))
 		}
-		mounted(t, pod, path.Dir(value("config")))
-		mounted(t, pod, value("cert-dir"))
+		mounted(t, admission.Spec.Template.Spec, value("cert-dir"))
 	})
+}
+
+// TestService: the apiserver reaches the pods that serve webhooks, and no others.
+func TestService(t *testing.T) {
+	forEachCase(t, func(t *testing.T, _ string, all objects) {
+		for _, one := range all.of("Deployment") {
+			deployment := decoded[appsv1.Deployment](t, one)
+			labels := deployment.Spec.Template.Labels
+			for _, other := range all.of("Service") {
+				service := decoded[corev1.Service](t, other)
+				selected := selects(service.Spec.Selector, labels)
+				if want := service.Name == deployment.Name; selected != want {
+					t.Errorf("Service %s selects pods of %s: %v", service.Name, deployment.Name, selected)
+				}
+			}
+			for _, other := range all.of("PodDisruptionBudget") {
+				budget := decoded[policyv1.PodDisruptionBudget](t, other)
+				if selects(budget.Spec.Selector.MatchLabels, labels) != (budget.Name == deployment.Name) {
+					t.Errorf("PodDisruptionBudget %s and Deployment %s", budget.Name, deployment.Name)
+				}
+			}
+		}
+		service := named[corev1.Service](t, all, "Service", deploymentThat(t, all, "admission").Name)
+		if !slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool { return port.Port == 443 }) {
+			t.Error("the Service of admission does not listen at 443")
+		}
+	})
+}
+
+func selects(selector, labels map[string]string) bool {
+	for key, value := range selector {
+		if labels[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// TestAdmissionOnly: what the apiserver calls has nothing of Vault.
+func TestAdmissionOnly(t *testing.T) {
+	for _, name := range []string{"split", "split-namespaced"} {
+		all := parse(t, mustRender(t, "--values", cases(t)[name]))
+		spec := deploymentThat(t, all, "admission").Spec.Template.Spec
+		var volumes []string
+		for _, volume := range spec.Volumes {
+			volumes = append(volumes, volume.Name)
+		}
+		if diff := cmp.Diff([]string{"settings", "certs"}, volumes); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if sync := deploymentThat(t, all, "sync").Spec.Template.Spec; sync.ServiceAccountName == spec.ServiceAccountName || sync.HostNetwork {
+			t.Errorf("%s: the sync is %s, on the node's network: %v", name, sync.ServiceAccountName, sync.HostNetwork)
+		}
+	}
 }
 
 func mounted(t *testing.T, pod corev1.PodSpec, dir string) corev1.Volume {
@@ -95,7 +185,7 @@ func TestSettingsAreRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		pod := named[appsv1.Deployment](t, all, "Deployment", "countersign").Spec.Template.Spec
+		pod := deploymentThat(t, all, "sync").Spec.Template.Spec
 		for name, vault := range settings.Vaults {
 			var tokens []string
 			for _, source := range mounted(t, pod, path.Dir(vault.TokenFile)).Projected.Sources {

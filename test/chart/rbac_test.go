@@ -15,7 +15,7 @@ const securityPage = "../../docs/security.md"
 
 // modes of the chart have a table of rights each in docs/security.md, under
 // the name of their values file.
-func modes() []string { return []string{"default"} }
+func modes() []string { return []string{"default", "split", "namespaced"} }
 
 // TestRightsPage: the tables of what each ServiceAccount may do are those of
 // the rendered roles.

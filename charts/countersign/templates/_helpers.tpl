@@ -12,14 +12,10 @@
 {{- end -}}
 {{- end -}}
 
-{{- define "countersign.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "countersign.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-{{- end -}}
-
 {{- define "countersign.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{ include "countersign.selectorLabels" . }}
+app.kubernetes.io/name: {{ include "countersign.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
@@ -30,6 +26,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- else -}}
 {{- required "serviceAccount.name: name the ServiceAccount, or leave serviceAccount.create on" .Values.serviceAccount.name -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "countersign.admissionAccountName" -}}
+{{- default (printf "%s-admission" (include "countersign.serviceAccountName" .)) .Values.serviceAccount.admissionName -}}
 {{- end -}}
 
 {{- define "countersign.image" -}}
@@ -50,6 +50,18 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "countersign.certSecret" -}}
 {{- $suffix := ternary "webhook-cert" "webhook-tls" (eq .Values.certificates.mode "self") -}}
 {{- printf "%s-%s" (include "countersign.fullname" .) $suffix -}}
+{{- end -}}
+
+{{/* Limits what the apiserver asks Countersign about, where it has no rights elsewhere. */}}
+{{- define "countersign.namespaceSelector" -}}
+{{- with .Values.watchNamespaces -}}
+namespaceSelector:
+  matchExpressions:
+    - key: kubernetes.io/metadata.name
+      operator: In
+      values:
+        {{- toYaml . | nindent 8 }}
+{{- end -}}
 {{- end -}}
 
 {{- define "countersign.lastGood" -}}

@@ -51,3 +51,13 @@ recordRequester: {{ .Values.recordRequester }}
 {{- end }}
 {{- end }}
 {{- end -}}
+
+{{/* The ports of their addresses, as a YAML list of numbers. */}}
+{{- define "countersign.vaultPorts" -}}
+{{- $ports := list -}}
+{{- range include "countersign.vaults" . | fromYaml -}}
+{{- $usual := ternary "80" "443" (hasPrefix "http://" .address) -}}
+{{- $ports = append $ports (regexFind ":[0-9]+/?$" .address | trimAll ":/" | default $usual | int) -}}
+{{- end -}}
+{{- $ports | uniq | toYaml -}}
+{{- end -}}

@@ -1,0 +1,111 @@
+{{/* A role and who has it: a dict of root, part, kind, name, rules and, for a Role, namespace. */}}
+{{- define "countersign.grant" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .kind }}
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "countersign.labels" .root | nindent 4 }}
+rules:
+  {{- trim .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ .kind }}Binding
+metadata:
+  name: {{ .name }}
+  {{- with .namespace }}
+  namespace: {{ . }}
+  {{- end }}
+  labels:
+    {{- include "countersign.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ .part.serviceAccount }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
+
+{{/* Where the ExternalSecrets are: in the cluster, or in each of watchNamespaces. */}}
+{{- define "countersign.rulesForObjects" -}}
+- apiGroups: [kubernetes-client.io]
+  resources: [externalsecrets]
+  verbs: [get, list, watch]
+{{- if .part.sync }}
+- apiGroups: [kubernetes-client.io]
+  resources: [externalsecrets/status]
+  verbs: [get, update, patch]
+# The sync holds metadata of Secrets only, but RBAC has no word for that.
+- apiGroups: [""]
+  resources: [secrets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- with .root.Values.tenantServiceAccounts }}
+# Rules with an identity log in as one of these, of the object's namespace.
+- apiGroups: [""]
+  resources: [serviceaccounts/token]
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  verbs: [create]
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What is in no namespace. */}}
+{{- define "countersign.rulesForCluster" -}}
+# Their labels are part of a verdict.
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [get, list, watch]
+{{- if and .part.admission (include "countersign.selfSigned" .root) }}
+# The CA is written into our own webhook configurations, and no others.
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
+  verbs: [list, watch]
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [mutatingwebhookconfigurations, validatingwebhookconfigurations]
+  resourceNames: [{{ include "countersign.fullname" .root }}]
+  verbs: [get, update]
+{{- end }}
+{{- end -}}
+
+{{/* What is in the release namespace: the policy and what the process keeps there. */}}
+{{- define "countersign.rulesForRelease" -}}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, list, watch]
+{{- if or .root.Values.watchNamespaces (not .part.sync) }}
+# Of a policy that is not taken in.
+- apiGroups: ["", events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+{{- if .part.sync }}
+- apiGroups: [""]
+  resources: [configmaps]
+  resourceNames: [{{ include "countersign.lastGood" .root }}]
+  verbs: [update]
+{{- end }}
+{{- if and .part.admission (include "countersign.selfSigned" .root) }}
+- apiGroups: [""]
+  resources: [secrets]
+  resourceNames: [{{ include "countersign.certSecret" .root }}]
+  verbs: [get, list, watch, update]
+{{- end }}
+{{- if or .part.sync (include "countersign.selfSigned" .root) }}
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  verbs: [create]
+- apiGroups: [coordination.k8s.io]
+  resources: [leases]
+  resourceNames: [{{ .part.lease }}]
+  verbs: [get, update, patch]
+{{- end }}
+{{- end -}}
