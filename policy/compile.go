@@ -47,7 +47,9 @@ type allowRule struct {
 	vaultNamespaces []string
 	authMethods     []string
 	vaults          []string
-	serviceAccount  string
+	// identity is empty for that of whoever syncs the object.
+	identity   Identity
+	operations []Operation
 }
 
 type denyRule struct {
@@ -117,6 +119,7 @@ func (p *Policy) newAllowRule(source string, rule *AllowRule) allowRule {
 		roles:      newNameTemplates(rule.Roles),
 		authMounts: newNameTemplates(rule.AuthMounts),
 		vaults:     rule.Vaults, vaultNamespaces: rule.VaultNamespaces, authMethods: rule.AuthMethods,
+		operations: rule.Operations,
 	}
 	if len(compiled.vaults) == 0 {
 		compiled.vaults = []string{p.settings.DefaultVault}
@@ -125,7 +128,10 @@ func (p *Policy) newAllowRule(source string, rule *AllowRule) allowRule {
 		compiled.authMethods = []string{MethodKubernetes}
 	}
 	if rule.Identity != nil {
-		compiled.serviceAccount = rule.Identity.ServiceAccount
+		compiled.identity = *rule.Identity
+	}
+	if len(compiled.operations) == 0 {
+		compiled.operations = []Operation{OperationRead}
 	}
 	return compiled
 }

@@ -1,5 +1,5 @@
-// Package policy decides which Vault paths a namespace may read, with which
-// role. It is the ground floor: it knows no client, no Vault and no clock.
+// Package policy decides which Vault paths a namespace may read or write, with
+// which role. It is the ground floor: it knows no client, no Vault and no clock.
 //
 // A dialect turns an object into a Claim. AccessPolicy documents are parsed and
 // compiled into a Policy, which is immutable and answers Evaluate with a

@@ -63,10 +63,15 @@ type AllowRule struct {
 	VaultNamespaces []string `json:"vaultNamespaces,omitempty"`
 	// Identity logs in; left out, Countersign itself does.
 	Identity *Identity `json:"identity,omitempty"`
+	// Operations are what may be done with the paths; left out, they are read.
+	Operations []Operation `json:"operations,omitempty"`
 }
 
-// Identity is a ServiceAccount of the object's own namespace.
+// Identity is a ServiceAccount of the object's own namespace, or of another one.
 type Identity struct {
+	// Namespace is for objects that name a ServiceAccount with its namespace.
+	// Countersign itself has tokens of the object's own namespace only.
+	Namespace      string `json:"namespace,omitempty"`
 	ServiceAccount string `json:"serviceAccount"`
 }
 

@@ -19,6 +19,7 @@ func (p *Policy) Evaluate(claim *Claim, labels map[string]string) *Verdict {
 		verdict.add(-1, Enforce, problem)
 	}
 	p.checkClaim(claim, verdict)
+	p.checkLogin(claim, labels, verdict)
 	for i := range claim.Reads {
 		p.checkRead(claim, i, labels, verdict)
 	}
@@ -40,7 +41,7 @@ func (v *Verdict) add(read int, mode Mode, err *field.Error) {
 }
 
 func (p *Policy) checkClaim(claim *Claim, verdict *Verdict) {
-	if len(claim.Reads) == 0 && len(claim.Problems) == 0 {
+	if len(claim.Reads) == 0 && len(claim.Problems) == 0 && !claim.Login {
 		verdict.add(-1, Enforce, field.Required(field.NewPath("spec"), "ask for at least one value"))
 	}
 	if n := claim.distinctPaths(); p.settings.MaxPaths > 0 && n > p.settings.MaxPaths {
@@ -50,60 +51,74 @@ func (p *Policy) checkClaim(claim *Claim, verdict *Verdict) {
 
 func (p *Policy) checkRead(claim *Claim, i int, labels map[string]string, verdict *Verdict) {
 	read := &claim.Reads[i]
-	if problem := PathProblem(read.Path); problem != "" {
+	if problem := read.problem(); problem != "" {
 		verdict.add(i, Enforce, field.Invalid(read.Field, read.Path, problem))
 		return
 	}
-	if problem := p.reservedProblem(read.Path); problem != "" {
+	if problem := p.reservedProblem(read); problem != "" {
 		verdict.add(i, Enforce, field.Forbidden(read.Field, fmt.Sprintf("%q: %s", read.Path, problem)))
 		return
 	}
 	if claim.Role == "" {
-		verdict.add(i, Enforce, field.Required(claim.RoleField, "name the Vault role; no default is configured"))
+		verdict.add(i, Enforce, missingRole(claim))
 		return
 	}
 	if p.checkDenyRules(claim, i, labels, verdict) {
 		return
 	}
-	if rule := p.findAllow(claim, read.Path, labels); rule >= 0 {
-		verdict.Grants[i] = Grant{Rule: p.allow[rule].name, ServiceAccount: cmp.Or(claim.ServiceAccount, p.allow[rule].serviceAccount)}
+	if rule := p.findAllow(claim, read, labels); rule >= 0 {
+		verdict.Grants[i] = Grant{Rule: p.allow[rule].name, ServiceAccount: cmp.Or(claim.ServiceAccount, p.allow[rule].identity.ServiceAccount)}
 		return
 	}
-	verdict.add(i, p.settings.Enforcement.mode(claim.Namespace), field.Forbidden(read.Field, p.whyNot(claim, read.Path, labels)))
+	verdict.add(i, p.settings.Enforcement.mode(claim.Namespace), field.Forbidden(read.Field, p.whyNot(claim, read, labels)))
 }
 
 // checkDenyRules reports whether an enforced deny rule matched. Enforced rules
 // sort before staged ones, so the first match decides.
 func (p *Policy) checkDenyRules(claim *Claim, i int, labels map[string]string, verdict *Verdict) bool {
+	read := &claim.Reads[i]
 	s := search{namespace: claim.Namespace, labels: labels, fold: true, accepts: func(rule int) bool {
 		return p.deny[rule].namespaces.matches(claim.Namespace, labels)
 	}}
-	p.denied.find(claim.Reads[i].Path, &s)
+	if read.Subtree {
+		s.extent = anyBelow
+	}
+	p.denied.find(read.Path, &s)
 	if s.best < 0 {
 		return false
 	}
 	rule := &p.deny[s.best]
-	detail := fmt.Sprintf("%q is denied by rule %q", claim.Reads[i].Path, rule.name)
-	if rule.reason != "" {
-		detail += ": " + rule.reason
-	}
 	verdict.Violations = append(verdict.Violations, Violation{
-		Err: field.Forbidden(claim.Reads[i].Field, detail), Mode: rule.mode, Rule: rule.name, Read: i,
+		Err: field.Forbidden(read.Field, rule.denial(read)), Mode: rule.mode, Rule: rule.name, Read: i,
 	})
 	return rule.mode == Enforce
 }
 
+func (r *denyRule) denial(read *Read) string {
+	detail := fmt.Sprintf("%s is denied by rule %q", read, r.name)
+	if read.Subtree {
+		detail = fmt.Sprintf("%s: a part of it is denied by rule %q; name the paths that are needed, or a smaller part", read, r.name)
+	}
+	if r.reason != "" {
+		detail += ": " + r.reason
+	}
+	return detail
+}
+
 // findAllow is the first rule that grants the whole tuple, or -1.
-func (p *Policy) findAllow(claim *Claim, path string, labels map[string]string) int {
+func (p *Policy) findAllow(claim *Claim, read *Read, labels map[string]string) int {
 	s := search{namespace: claim.Namespace, labels: labels, accepts: func(rule int) bool {
-		return p.grants(&p.allow[rule], claim, labels)
+		return p.grants(&p.allow[rule], claim, read, labels)
 	}}
-	p.allowed.find(path, &s)
+	if read.Subtree {
+		s.extent = allBelow
+	}
+	p.allowed.find(read.Path, &s)
 	return s.best
 }
 
-func (p *Policy) grants(rule *allowRule, claim *Claim, labels map[string]string) bool {
-	return rule.namespaces.matches(claim.Namespace, labels) && p.mismatch(rule, claim) == partNone
+func (p *Policy) grants(rule *allowRule, claim *Claim, read *Read, labels map[string]string) bool {
+	return rule.namespaces.matches(claim.Namespace, labels) && p.mismatch(rule, claim, read) == partNone
 }
 
 // part of a rule, besides its namespaces and paths.
@@ -117,24 +132,26 @@ const (
 	partAuthMethod     part = "auth method"
 	partRole           part = "role"
 	partIdentity       part = "identity"
+	partOperation      part = "operation"
 )
 
 // parts are all of them, in the order in which a mismatch is told.
-func parts() [6]part {
-	return [...]part{partRole, partAuthMount, partAuthMethod, partVault, partVaultNamespace, partIdentity}
+func parts() [7]part {
+	return [...]part{partRole, partAuthMount, partAuthMethod, partVault, partVaultNamespace, partIdentity, partOperation}
 }
 
-// mismatch is the first part of the rule that does not match the claim.
-func (p *Policy) mismatch(rule *allowRule, claim *Claim) part {
+// mismatch is the first part of the rule that does not match the claim's read,
+// or its login where read is nil.
+func (p *Policy) mismatch(rule *allowRule, claim *Claim, read *Read) part {
 	for _, one := range parts() {
-		if !p.partMatches(rule, one, claim) {
+		if !p.partMatches(rule, one, claim, read) {
 			return one
 		}
 	}
 	return partNone
 }
 
-func (p *Policy) partMatches(rule *allowRule, of part, claim *Claim) bool {
+func (p *Policy) partMatches(rule *allowRule, of part, claim *Claim, read *Read) bool {
 	switch of {
 	case partRole:
 		return anyMatches(rule.roles, claim.Role, claim.Namespace)
@@ -147,10 +164,22 @@ func (p *Policy) partMatches(rule *allowRule, of part, claim *Claim) bool {
 	case partVaultNamespace:
 		return p.allowsVaultNamespace(rule, claim)
 	case partIdentity:
-		return claim.ServiceAccount == "" || claim.ServiceAccount == rule.serviceAccount
+		return allowsIdentity(&rule.identity, claim)
+	case partOperation:
+		return read == nil || slices.Contains(rule.operations, read.operation())
 	case partNone:
 	}
 	return true
+}
+
+// allowsIdentity: a claim that leaves the identity to the rule gets a token of
+// its own namespace, so a rule that names another one is not for it.
+func allowsIdentity(identity *Identity, claim *Claim) bool {
+	if claim.ServiceAccount == "" && !claim.OwnIdentity {
+		return identity.Namespace == ""
+	}
+	return claim.ServiceAccount == identity.ServiceAccount &&
+		cmp.Or(claim.ServiceAccountNamespace, claim.Namespace) == cmp.Or(identity.Namespace, claim.Namespace)
 }
 
 func (p *Policy) allowsAuthMount(rule *allowRule, claim *Claim) bool {

@@ -368,7 +368,7 @@ func TestMatchTriesOneRule(t *testing.T) {
 			tried := 0
 			s := search{namespace: tc.claim.Namespace, labels: tc.labels, accepts: func(rule int) bool {
 				tried++
-				return compiled.grants(&compiled.allow[rule], tc.claim, tc.labels)
+				return compiled.grants(&compiled.allow[rule], tc.claim, &tc.claim.Reads[0], tc.labels)
 			}}
 			if compiled.allowed.find(tc.claim.Reads[0].Path, &s); s.best < 0 || tried != 1 {
 				t.Errorf("%s, %d rules: rule %d after %d tries, want one after one", name, rules, s.best, tried)

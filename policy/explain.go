@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -30,40 +30,68 @@ type PartExplanation struct {
 // rules first, and compares each part with the i-th read.
 func (p *Policy) Explain(claim *Claim, i int, labels map[string]string) []Explanation {
 	var all []Explanation
-	path := claim.Reads[i].Path
+	read := &claim.Reads[i]
 	for j := range p.deny {
 		rule := &p.deny[j]
 		if rule.namespaces.matches(claim.Namespace, labels) {
-			part := pathPart(rule.paths, strings.ToLower(path), claim.Namespace)
-			part.Has = path
+			part := pathPart(rule.paths, read, claim.Namespace, deniesPath(rule.paths, read, claim.Namespace))
 			all = append(all, Explanation{Rule: rule.name, Deny: true, Mode: rule.mode, Matches: part.Matches, Parts: []PartExplanation{part}})
 		}
 	}
 	for _, rule := range p.rulesOf(claim.Namespace, labels) {
-		all = append(all, p.explainAllow(rule, claim, path))
+		all = append(all, p.explainAllow(rule, claim, read))
 	}
 	return all
 }
 
-func (p *Policy) explainAllow(rule *allowRule, claim *Claim, path string) Explanation {
-	first := pathPart(rule.paths, path, claim.Namespace)
+func (p *Policy) explainAllow(rule *allowRule, claim *Claim, read *Read) Explanation {
+	first := pathPart(rule.paths, read, claim.Namespace, grantsPath(rule.paths, read, claim.Namespace))
 	explained := Explanation{Rule: rule.name, Matches: first.Matches, Parts: []PartExplanation{first}}
 	for _, one := range parts() {
-		if one == partIdentity && claim.ServiceAccount == "" {
+		matches := p.partMatches(rule, one, claim, read)
+		if matches && isUsual(one, claim, read) {
 			continue
 		}
-		matches := p.partMatches(rule, one, claim)
 		explained.Matches = explained.Matches && matches
 		explained.Parts = append(explained.Parts, PartExplanation{
-			Part: string(one), Matches: matches, Wants: p.wants(rule, one, claim), Has: fmt.Sprintf("%q", p.has(one, claim)),
+			Part: string(one), Matches: matches, Wants: p.wants(rule, one, claim), Has: p.has(one, claim, read),
 		})
 	}
 	return explained
 }
 
-func pathPart(patterns []string, path, namespace string) PartExplanation {
+// isUsual holds for parts that are worth a line only where they do not match,
+// or the object chose them.
+func isUsual(of part, claim *Claim, read *Read) bool {
+	switch of {
+	case partIdentity:
+		return claim.ServiceAccount == ""
+	case partOperation:
+		return read.operation() == OperationRead
+	default:
+		return false
+	}
+}
+
+func pathPart(patterns []string, read *Read, namespace string, matches bool) PartExplanation {
+	has := read.Path
+	if read.Subtree {
+		has += "/*"
+	}
 	return PartExplanation{
-		Part: "path", Matches: matchesAny(patterns, path, namespace), Has: path,
+		Part: "path", Matches: matches, Has: has,
 		Wants: strings.ReplaceAll(strings.Join(patterns, " or "), namespaceVariable, namespace),
 	}
+}
+
+// deniesPath reports whether one of the folded patterns of a deny rule matches
+// any of the read.
+func deniesPath(patterns []string, read *Read, namespace string) bool {
+	path := strings.ToLower(read.Path)
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		if read.Subtree {
+			return meetsBelow(pattern, path, namespace)
+		}
+		return MatchesPattern(pattern, path, namespace)
+	})
 }

@@ -14,9 +14,11 @@ type Allowance struct {
 	Paths []string
 	// Logins are those that may read the paths.
 	Logins []Login
-	// ServiceAccount of the namespace is who logs in; empty is Countersign
-	// itself.
-	ServiceAccount string
+	// Identity is who logs in; empty is Countersign itself, and an empty
+	// namespace in it the namespace itself.
+	Identity Identity
+	// Operations are what may be done with the paths.
+	Operations []Operation
 }
 
 // Login is a role of an auth method, and where it is.
@@ -41,7 +43,7 @@ func (p *Policy) Allowances(namespace string, labels map[string]string) []Allowa
 	for _, rule := range p.rulesOf(namespace, labels) {
 		all = append(all, Allowance{
 			Rule: rule.name, Paths: expandPatterns(rule.paths, namespace),
-			Logins: p.logins(rule, namespace), ServiceAccount: rule.serviceAccount,
+			Logins: p.logins(rule, namespace), Identity: rule.identity, Operations: rule.operations,
 		})
 	}
 	return all

@@ -61,10 +61,11 @@ func TestAllowancesAreARulesAllPartsInOneNamespace(t *testing.T) {
 	}{
 		"defaults": {"team-a", nil, []Allowance{{
 			Rule: "cm/own-tree", Paths: []string{"secret/data/team-a/*", "secret/data/shared/+/config"},
-			Logins: []Login{{"default", "", "kubernetes", "kubernetes", "team-a-read"}, {"default", "", "kubernetes", "kubernetes", "reader"}},
+			Logins:     []Login{{"default", "", "kubernetes", "kubernetes", "team-a-read"}, {"default", "", "kubernetes", "kubernetes", "reader"}},
+			Operations: []Operation{OperationRead},
 		}}},
 		"all combinations": {"one", nil, []Allowance{{
-			Rule: "cm/everything", Paths: []string{"secret/data/one/one"}, ServiceAccount: "app",
+			Rule: "cm/everything", Paths: []string{"secret/data/one/one"}, Identity: Identity{ServiceAccount: "app"},
 			Logins: []Login{
 				{"default", "", "k-one", "kubernetes", "reader"}, {"default", "", "k-one", "jwt", "reader"},
 				{"default", "", "kubernetes", "kubernetes", "reader"}, {"default", "", "kubernetes", "jwt", "reader"},
@@ -75,12 +76,15 @@ func TestAllowancesAreARulesAllPartsInOneNamespace(t *testing.T) {
 				{"other", "a/b", "k-one", "kubernetes", "reader"}, {"other", "a/b", "k-one", "jwt", "reader"},
 				{"other", "a/b", "kubernetes", "kubernetes", "reader"}, {"other", "a/b", "kubernetes", "jwt", "reader"},
 			},
+			Operations: []Operation{OperationRead},
 		}}},
 		"defaults of another Vault": {"x", map[string]string{"tier": "web"}, []Allowance{{
 			Rule: "cm/by-label", Paths: []string{"secret/data/web"}, Logins: []Login{{"other", "admin", "k8s", "kubernetes", "web"}},
+			Operations: []Operation{OperationRead},
 		}}},
 		"a Vault that nobody configured": {"two", nil, []Allowance{{
 			Rule: "cm/unknown-vault", Paths: []string{"secret/data/x"}, Logins: []Login{{"elsewhere", "", "", "kubernetes", "r"}},
+			Operations: []Operation{OperationRead},
 		}}},
 		"nothing": {"nobody", nil, nil},
 	}
@@ -110,7 +114,7 @@ func TestEachAllowanceIsGranted(t *testing.T) {
 				}
 				verdict := compiled.Evaluate(claim, labels)
 				for i, grant := range verdict.Grants {
-					if want := (Grant{allowance.Rule, allowance.ServiceAccount}); grant != want {
+					if want := (Grant{allowance.Rule, allowance.Identity.ServiceAccount}); grant != want {
 						t.Errorf("%s, %+v: grant %+v, want %+v", claim.Reads[i].Path, login, grant, want)
 					}
 				}

@@ -126,7 +126,24 @@ func checkAllowRule(rule *AllowRule, mounts map[string]Mount, at *field.Path) fi
 	errs = append(errs, checkEach(rule.AuthMethods, at.Child("authMethods"), checkName)...)
 	errs = append(errs, checkEach(rule.Vaults, at.Child("vaults"), checkName)...)
 	errs = append(errs, checkEach(rule.VaultNamespaces, at.Child("vaultNamespaces"), checkVaultNamespace)...)
+	errs = append(errs, checkOperations(rule.Operations, at.Child("operations"))...)
 	return append(errs, checkIdentity(rule.Identity, at.Child("identity"))...)
+}
+
+func checkOperations(operations []Operation, at *field.Path) field.ErrorList {
+	if operations != nil && len(operations) == 0 {
+		return field.ErrorList{field.Required(at, "name read, write or both; left out, it is read")}
+	}
+	var errs field.ErrorList
+	for i, operation := range operations {
+		switch {
+		case !operation.Valid():
+			errs = append(errs, field.NotSupported(at.Index(i), operation, []Operation{OperationRead, OperationWrite}))
+		case slices.Contains(operations[:i], operation):
+			errs = append(errs, field.Duplicate(at.Index(i), operation))
+		}
+	}
+	return errs
 }
 
 func checkEach(names []string, at *field.Path, check func(string, *field.Path) field.ErrorList) field.ErrorList {
@@ -164,6 +181,11 @@ func checkIdentity(identity *Identity, at *field.Path) field.ErrorList {
 		return nil
 	}
 	var errs field.ErrorList
+	if identity.Namespace != "" {
+		for _, problem := range validation.IsDNS1123Label(identity.Namespace) {
+			errs = append(errs, field.Invalid(at.Child("namespace"), identity.Namespace, problem))
+		}
+	}
 	for _, problem := range validation.IsDNS1123Subdomain(identity.ServiceAccount) {
 		errs = append(errs, field.Invalid(at.Child("serviceAccount"), identity.ServiceAccount, problem))
 	}

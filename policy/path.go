@@ -118,12 +118,15 @@ func isReserved(segment string) bool {
 // reservedProblem finds the reserved names as the first segment, and anywhere
 // in a path outside the declared mounts, where a Vault namespace may have been
 // written in front of them.
-func (p *Policy) reservedProblem(vaultPath string) string {
-	first, rest, more := strings.Cut(vaultPath, "/")
+func (p *Policy) reservedProblem(read *Read) string {
+	first, rest, more := strings.Cut(read.Path, "/")
 	if isReserved(first) {
 		return fmt.Sprintf("%q is reserved by Vault and never readable", first)
 	}
-	if p.underMount(vaultPath) {
+	if read.Subtree {
+		return p.reservedBelow(read.Path)
+	}
+	if p.underMount(read.Path) {
 		return ""
 	}
 	for more {

@@ -82,7 +82,8 @@ func checkPatternMount(pattern string, mounts map[string]Mount, kvData bool, at 
 			"does not start with a declared mount; name it under mounts of this or another document")}
 	}
 	rest := strings.TrimPrefix(pattern, name+"/")
-	if kvData && mount.KV == 2 && !strings.HasPrefix(rest, "data/") {
+	// Metadata are allowed where they are written out, and not by a wildcard.
+	if kvData && mount.KV == 2 && !strings.HasPrefix(rest, "data/") && !strings.HasPrefix(rest, "metadata/") {
 		return field.ErrorList{field.Invalid(at, pattern,
 			fmt.Sprintf("values of a KV v2 mount are below %s/data/; write %q", name, name+"/data/"+rest))}
 	}

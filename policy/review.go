@@ -73,8 +73,8 @@ func (p *Policy) idle(rule *allowRule, pattern string) string {
 
 // grantsAllOf compares all parts but the path.
 func (r *allowRule) grantsAllOf(other *allowRule) bool {
-	return covers(r.namespaces, other.namespaces) && r.serviceAccount == other.serviceAccount &&
-		containsEach(r.roles, other.roles) && sameDefault(r.authMounts, other.authMounts) && containsEach(r.authMounts, other.authMounts) &&
+	return covers(r.namespaces, other.namespaces) && r.identity == other.identity &&
+		containsEach(r.operations, other.operations) && containsEach(r.roles, other.roles) && sameDefault(r.authMounts, other.authMounts) && containsEach(r.authMounts, other.authMounts) &&
 		containsEach(r.authMethods, other.authMethods) && containsEach(r.vaults, other.vaults) &&
 		sameDefault(r.vaultNamespaces, other.vaultNamespaces) && containsEach(r.vaultNamespaces, other.vaultNamespaces)
 }

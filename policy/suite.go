@@ -74,6 +74,12 @@ type Request struct {
 	Vault          string `json:"vault,omitempty"`
 	VaultNamespace string `json:"vaultNamespace,omitempty"`
 	ServiceAccount string `json:"serviceAccount,omitempty"`
+	// ServiceAccountNamespace is that of ServiceAccount, where it is another.
+	ServiceAccountNamespace string `json:"serviceAccountNamespace,omitempty"`
+	// Operation is read where it is left out.
+	Operation Operation `json:"operation,omitempty"`
+	// Subtree asks for everything below the path.
+	Subtree bool `json:"subtree,omitempty"`
 }
 
 // Want is the outcome that a case asks for.

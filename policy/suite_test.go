@@ -35,6 +35,7 @@ func TestParseSuiteErrors(t *testing.T) {
 		"manifest of null":     {one("  manifest: null\n  want: deny\n"), "suite.yaml:5:3: cases[0].request: Required value: give one of request, object and manifest"},
 		"request of nobody":    {one("  request: {path: a/b}\n  want: deny\n"), "suite.yaml:5:3: cases[0].namespace: Required value: a request comes from a namespace"},
 		"request for nothing":  {one("  namespace: x\n  request: {role: r}\n  want: deny\n"), "suite.yaml:7:3: cases[0].request.path: Required value: name the full Vault API path"},
+		"operation":            {one("  namespace: x\n  request: {path: a/b, operation: list}\n  want: deny\n"), `suite.yaml:7:24: cases[0].request.operation: Unsupported value: "list": supported values: "read", "write"`},
 		"regular expression":   {one("  object: o.yaml\n  want: deny\n  wantMessage: '('\n"), "suite.yaml:8:3: cases[0].wantMessage: Invalid value: \"(\": error parsing regexp: missing closing ): `(`"},
 		"message when allowed": {one("  object: o.yaml\n  want: allow\n  wantMessage: x\n"), "suite.yaml:8:3: cases[0].wantMessage: Forbidden: whoever is allowed is told nothing"},
 		"same name twice":      {one("  object: o.yaml\n  want: deny\n- {name: a, object: o.yaml, want: deny}\n"), `suite.yaml:8:4: cases[1].name: Duplicate value: "a"`},

@@ -85,6 +85,9 @@ func (c *Case) checkInput(at *field.Path) field.ErrorList {
 	if c.Request.Path == "" {
 		errs = append(errs, field.Required(at.Child("request", "path"), "name the full Vault API path"))
 	}
+	if operation := c.Request.Operation; operation != "" && !operation.Valid() {
+		errs = append(errs, field.NotSupported(at.Child("request", "operation"), operation, []Operation{OperationRead, OperationWrite}))
+	}
 	return errs
 }
 

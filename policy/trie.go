@@ -112,7 +112,9 @@ type search struct {
 	// cover looks for patterns that match whatever another pattern matches, in
 	// every namespace. The namespace is then one of those of the other pattern's
 	// rule, and only says where to look.
-	cover   bool
+	cover bool
+	// extent is of the path that is searched for.
+	extent  extent
 	accepts func(rule int) bool
 	best    int
 }
@@ -165,7 +167,7 @@ func (n *trie) step(rest []byte, more bool, s *search) {
 	case more:
 		n.walk(rest, s)
 	default:
-		n.exact.consider(s)
+		n.end(s)
 	}
 }
 

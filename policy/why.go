@@ -11,17 +11,23 @@ const maxNamedRules = 3
 // whyNot explains a default deny: which part of which rule does not match, and
 // what would be allowed. Only rules of the claim's own namespace are named. It
 // runs after a denial only, and takes time in the number of those rules.
-func (p *Policy) whyNot(claim *Claim, path string, labels map[string]string) string {
-	intro := fmt.Sprintf("%q with role %.256q is not allowed in namespace %q: ", path, claim.Role, claim.Namespace)
+func (p *Policy) whyNot(claim *Claim, read *Read, labels map[string]string) string {
+	intro := fmt.Sprintf("%s with role %.256q is not allowed in namespace %q: ", read, claim.Role, claim.Namespace)
 	mine := p.rulesOf(claim.Namespace, labels)
 	if len(mine) == 0 {
-		return intro + "no rule allows this namespace anything; ask whoever administers the policy for one"
+		return intro + noRules
 	}
-	if pathRules := rulesWithPath(mine, path, claim.Namespace); len(pathRules) > 0 {
-		return intro + p.otherPart(pathRules[0], claim)
+	if pathRules := rulesWithPath(mine, read, claim.Namespace); len(pathRules) > 0 {
+		return intro + p.otherPart(pathRules[0], claim, read)
 	}
-	return intro + "no rule allows the path; allowed here: " + describe(mine, claim.Namespace)
+	none := "no rule allows the path"
+	if read.Subtree {
+		none = "no path of a rule covers all of it"
+	}
+	return intro + none + "; allowed here: " + describe(mine, claim.Namespace)
 }
+
+const noRules = "no rule allows this namespace anything; ask whoever administers the policy for one"
 
 // rulesOf are the allow rules of a namespace, in their order.
 func (p *Policy) rulesOf(namespace string, labels map[string]string) []*allowRule {
@@ -37,25 +43,31 @@ func (p *Policy) rulesOf(namespace string, labels map[string]string) []*allowRul
 	return mine
 }
 
-func rulesWithPath(rules []*allowRule, path, namespace string) []*allowRule {
+func rulesWithPath(rules []*allowRule, read *Read, namespace string) []*allowRule {
 	var matching []*allowRule
 	for _, rule := range rules {
-		if matchesAny(rule.paths, path, namespace) {
+		if grantsPath(rule.paths, read, namespace) {
 			matching = append(matching, rule)
 		}
 	}
 	return matching
 }
 
-func matchesAny(patterns []string, path, namespace string) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool { return MatchesPattern(pattern, path, namespace) })
+// grantsPath reports whether one of the patterns matches all of the read.
+func grantsPath(patterns []string, read *Read, namespace string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		if read.Subtree {
+			return coversBelow(pattern, read.Path, namespace)
+		}
+		return MatchesPattern(pattern, read.Path, namespace)
+	})
 }
 
 // otherPart says which part of a rule that has the path does not match.
-func (p *Policy) otherPart(rule *allowRule, claim *Claim) string {
-	mismatched := p.mismatch(rule, claim)
-	return fmt.Sprintf("rule %q allows the path, but only with %s %s, not %.256q",
-		rule.name, mismatched, p.wants(rule, mismatched, claim), p.has(mismatched, claim))
+func (p *Policy) otherPart(rule *allowRule, claim *Claim, read *Read) string {
+	mismatched := p.mismatch(rule, claim, read)
+	return fmt.Sprintf("rule %q allows the path, but only with %s %s, not %s",
+		rule.name, mismatched, p.wants(rule, mismatched, claim), p.has(mismatched, claim, read))
 }
 
 // wants is what a part of a rule allows.
@@ -78,21 +90,40 @@ func (p *Policy) wants(rule *allowRule, of part, claim *Claim) string {
 		}
 		return orList(rule.vaultNamespaces)
 	case partIdentity:
-		if rule.serviceAccount == "" {
-			return "of Countersign itself"
-		}
-		return fmt.Sprintf("%q", rule.serviceAccount)
+		return identityText(rule.identity.Namespace, rule.identity.ServiceAccount, claim)
+	case partOperation:
+		return orList(rule.operations)
 	case partNone:
 	}
 	return ""
 }
 
 // has is what a claim has for a part.
-func (*Policy) has(of part, claim *Claim) string {
-	return map[part]string{
+func (*Policy) has(of part, claim *Claim, read *Read) string {
+	switch of {
+	case partIdentity:
+		return identityText(claim.ServiceAccountNamespace, claim.ServiceAccount, claim)
+	case partOperation:
+		return fmt.Sprintf("%q", read.operation())
+	default:
+	}
+	return fmt.Sprintf("%.256q", map[part]string{
 		partRole: claim.Role, partAuthMount: claim.AuthMount, partAuthMethod: claim.method(),
-		partVault: claim.Vault, partVaultNamespace: claim.VaultNamespace, partIdentity: claim.ServiceAccount,
-	}[of]
+		partVault: claim.Vault, partVaultNamespace: claim.VaultNamespace,
+	}[of])
+}
+
+func identityText(namespace, serviceAccount string, claim *Claim) string {
+	switch {
+	case serviceAccount == "" && claim.OwnIdentity:
+		return "of the controller itself"
+	case serviceAccount == "":
+		return "of Countersign itself"
+	case namespace == "" || namespace == claim.Namespace:
+		return fmt.Sprintf("%.256q", serviceAccount)
+	default:
+		return fmt.Sprintf("%.256q of namespace %.256q", serviceAccount, namespace)
+	}
 }
 
 func describe(rules []*allowRule, namespace string) string {
@@ -121,7 +152,7 @@ func expandAll(templates []nameTemplate, namespace string) string {
 }
 
 // orList is the first few names.
-func orList(names []string) string {
+func orList[S ~string](names []S) string {
 	var quoted []string
 	for _, name := range names[:min(len(names), maxNamedRules)] {
 		quoted = append(quoted, fmt.Sprintf("%q", name))

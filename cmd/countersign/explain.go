@@ -53,6 +53,9 @@ type explainOptions struct {
 const (
 	flagFilename = "filename"
 	flagPath     = "path"
+
+	flagSubtree   = "subtree"
+	flagOperation = "operation"
 )
 
 func (o *explainOptions) add(command *cobra.Command) {
@@ -64,16 +67,21 @@ func (o *explainOptions) add(command *cobra.Command) {
 	flags.StringToStringVar(&o.labels, "namespace-labels", nil, "labels of that namespace, offline")
 	flags.StringArrayVarP(&o.filenames, flagFilename, "f", nil, `file, directory or "-" with ExternalSecrets or AdmissionReviews, and Namespaces for their labels`)
 	flags.StringVar(&o.request.Path, flagPath, "", "full Vault API path")
+	flags.BoolVar(&o.request.Subtree, flagSubtree, false, "ask for everything below the path")
+	flags.StringVar((*string)(&o.request.Operation), flagOperation, string(policy.OperationRead), "what is done with the path: read or write")
 	requestFlags := map[string]*string{
 		"role": &o.request.Role, "auth-mount": &o.request.AuthMount, "auth-method": &o.request.AuthMethod,
 		"vault": &o.request.Vault, "vault-namespace": &o.request.VaultNamespace, "service-account": &o.request.ServiceAccount,
+		"service-account-namespace": &o.request.ServiceAccountNamespace,
 	}
 	for _, name := range slices.Sorted(maps.Keys(requestFlags)) {
 		flags.StringVar(requestFlags[name], name, "", "of the request; left out, the operator's default, if any")
 		command.MarkFlagsMutuallyExclusive(flagFilename, name)
 		completeNothing(command, name)
 	}
-	completeNothing(command, "namespace", "namespace-labels", flagPath)
+	command.MarkFlagsMutuallyExclusive(flagFilename, flagSubtree)
+	command.MarkFlagsMutuallyExclusive(flagFilename, flagOperation)
+	completeNothing(command, "namespace", "namespace-labels", flagPath, flagOperation)
 	command.MarkFlagsOneRequired(flagPolicy, flagLive)
 	command.MarkFlagsMutuallyExclusive(flagPolicy, flagLive)
 	command.MarkFlagsMutuallyExclusive("namespace-labels", flagLive)
@@ -84,6 +92,9 @@ func (o *explainOptions) add(command *cobra.Command) {
 func (o *explainOptions) validate() error {
 	if o.request.Path != "" && o.namespace == "" {
 		return errors.New("--namespace: name the namespace of the request")
+	}
+	if !o.request.Operation.Valid() {
+		return errors.New("--operation: give read or write")
 	}
 	return o.output.validate()
 }

@@ -21,7 +21,7 @@ func claimOf(request *policy.Request, namespace string, settings *config.Setting
 		AuthMethod:     request.AuthMethod,
 		Role:           cmp.Or(request.Role, configured.Role),
 		RoleField:      field.NewPath("role"),
-		ServiceAccount: request.ServiceAccount,
-		Reads:          []policy.Read{{Path: request.Path, Field: field.NewPath("path")}},
+		ServiceAccount: request.ServiceAccount, ServiceAccountNamespace: request.ServiceAccountNamespace,
+		Reads: []policy.Read{{Path: request.Path, Operation: request.Operation, Subtree: request.Subtree, Field: field.NewPath("path")}},
 	}
 }

@@ -116,7 +116,7 @@ func (c *collection) add(p *policy.Policy, namespace Namespace) {
 		c.selected[rule.Rule] = true
 		for _, login := range rule.Logins {
 			if c.concerns(login) {
-				c.use(login).add(namespace.Name, rule.Paths, denied, c.account(namespace.Name, rule.ServiceAccount))
+				c.use(login).add(namespace.Name, rule.Paths, denied, c.account(namespace.Name, rule.Identity))
 			}
 		}
 	}
@@ -143,11 +143,11 @@ func (c *collection) use(login policy.Login) *use {
 	return c.uses[login]
 }
 
-func (c *collection) account(namespace, identity string) account {
-	if identity == "" {
+func (c *collection) account(namespace string, identity policy.Identity) account {
+	if identity.ServiceAccount == "" {
 		return account{c.options.Namespace, c.options.ServiceAccount}
 	}
-	return account{namespace, identity}
+	return account{cmp.Or(identity.Namespace, namespace), identity.ServiceAccount}
 }
 
 func (u *use) add(namespace string, paths []string, denied []pattern, by account) {
