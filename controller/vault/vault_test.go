@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -456,6 +457,44 @@ func TestEnvironmentIsIgnored(t *testing.T) {
 	}
 	if _, err := f.read(t, "secret/data/x", nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// One Vault namespace for all does not make all of them share a token.
+func TestEachRoleReadsWithItsOwnToken(t *testing.T) {
+	f := open(t, func(settings *config.Vault) { settings.Namespace = "ours" })
+	var tokens []string
+	f.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("X-Vault-Namespace") != "ours" {
+			t.Errorf("headers %v", r.Header)
+		}
+		if !strings.HasSuffix(r.URL.Path, "/login") {
+			tokens = append(tokens, r.Header.Get("X-Vault-Token"))
+			return false
+		}
+		var body struct{ Role string }
+		_ = json.NewDecoder(r.Body).Decode(&body)
+		_, _ = fmt.Fprintf(w, `{"auth":{"client_token":"token of %s","lease_duration":100}}`, body.Role)
+		return true
+	}
+	for _, role := range []string{"r", "s", "r"} {
+		if _, err := f.readAs(t.Context(), "secret/data/x", role, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"token of r", "token of s", "token of r"}, tokens); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A slash at the end of the address is none at the start of the path.
+func TestAddressWithASlash(t *testing.T) {
+	f := open(t, func(settings *config.Vault) { settings.Address += "/" })
+	if _, err := f.read(t, "secret/data/x", nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"POST /v1/auth/kubernetes/login", readLine}, f.seen()); diff != "" {
+		t.Error(diff)
 	}
 }
 
