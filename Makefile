@@ -61,6 +61,11 @@ cluster-down: ## Remove every trace of the cluster
 	go build -o bin/cluster ./test/cluster/cmd
 	@bin/cluster down
 
+.PHONY: test-e2e
+test-e2e: ## Tests on the cluster of "make cluster", or on that of E2E_KUBECONFIG
+	@[[ -n $${E2E_KUBECONFIG:-} ]] || $(MAKE) cluster
+	go test ./test/e2e -v -timeout 20m
+
 # Integration tests that take long: policy over restarts, bypasses with and
 # without admission, GitOps tools, coming from kubernetes-external-secrets.
 SLOW := ^Test(Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)

@@ -27,15 +27,15 @@ const (
 )
 
 // Up starts the cluster, and returns when the node is ready, has its images,
-// and Vault trusts it. Where it is up already there is nothing to do; what is
-// left of another try is removed first.
+// and Vault trusts it. Where it is up already only the images are imported anew;
+// what is left of another try is removed first.
 func (c *Cluster) Up(ctx context.Context) error {
 	recorded, err := c.readRecord()
 	if err != nil {
 		return err
 	}
 	if recorded.alive() && c.isComplete() {
-		return nil
+		return c.importAll(ctx)
 	}
 	if err := c.check(); err != nil {
 		return err
@@ -137,7 +137,11 @@ func (c *Cluster) Import(ctx context.Context, archive string) error {
 // furnish waits until everything answers and does what the seed text does with
 // Terraform: the auth method, a role, a policy, and a KV mount.
 func (c *Cluster) furnish(ctx context.Context) error {
-	env, err := c.Connect()
+	remote, err := c.Remote()
+	if err != nil {
+		return err
+	}
+	env, err := harness.Connect(remote, harness.Options{})
 	if err != nil {
 		return err
 	}
@@ -148,15 +152,12 @@ func (c *Cluster) furnish(ctx context.Context) error {
 	return furnishVault(ctx, env.Vault)
 }
 
-// Connect is the harness's view of the cluster and its Vault.
-func (c *Cluster) Connect() (*harness.Env, error) {
+// Remote is how the harness connects to the cluster and its Vault.
+func (c *Cluster) Remote() (harness.Remote, error) {
 	token, err := c.VaultToken()
-	if err != nil {
-		return nil, err
-	}
-	return harness.Connect(harness.Remote{
+	return harness.Remote{
 		Kubeconfig: c.Kubeconfig(), VaultAddr: c.VaultAddress(), VaultToken: token, VaultAudit: c.VaultAudit(),
-	}, harness.Options{})
+	}, err
 }
 
 func nodeReady(ctx context.Context, reader client.Reader) error {

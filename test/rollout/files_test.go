@@ -24,7 +24,7 @@ func TestCertificatesOfSomebodyElse(t *testing.T) {
 	c.trust(c.secret().Data["ca.crt"])
 	c.start("--cert-mode=files")
 	c.start("--cert-mode=files")
-	l := startLoad(t, c.env.Client, perSecond)
+	l := c.startLoad()
 
 	for range 5 {
 		before := c.secret()
@@ -46,7 +46,7 @@ func TestCertificatesOfSomebodyElse(t *testing.T) {
 	if now := c.secret(); now.ResourceVersion != after.ResourceVersion {
 		t.Error("the Secret was written")
 	}
-	l.verdict(t)
+	verdict(t, l)
 }
 
 // trust is cert-manager's cainjector.

@@ -20,9 +20,13 @@ import (
 
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
 	"github.com/countersign/countersign/test/harness"
+	"github.com/countersign/countersign/test/load"
 )
 
 const (
+	tenant = "team-load"
+	role   = "kubernetes-external-secrets"
+
 	releaseNamespace = "countersign-system"
 	day              = 24 * time.Hour
 	perSecond        = 40
@@ -183,7 +187,7 @@ func TestAdmissionIsNeverInterrupted(t *testing.T) {
 	c.start()
 	c.start()
 	old := c.secret().Data["ca.crt"]
-	l := startLoad(t, c.env.Client, perSecond)
+	l := c.startLoad()
 
 	c.reloadPolicy(0)
 	c.replace()
@@ -217,7 +221,21 @@ func TestAdmissionIsNeverInterrupted(t *testing.T) {
 		c.replace()
 		c.reloadPolicy(number + 2)
 	}
-	l.verdict(t)
+	verdict(t, l)
+}
+
+func (c *cluster) startLoad() *load.Load {
+	return load.Start(c.t, load.Options{Client: c.env.Client, Namespace: tenant, Role: role, PerSecond: perSecond})
+}
+
+// verdict ends the load: nothing failed, and nothing was wrong.
+func verdict(t *testing.T, l *load.Load) {
+	t.Helper()
+	counted := l.End()
+	t.Log(counted)
+	if err := counted.NothingFailed(); err != nil {
+		t.Error(err)
+	}
 }
 
 // expireLeaf puts a leaf in that ends soon: cert-controller renews it.
