@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// apiAuditPolicy records what was asked of ExternalSecrets, and what the
-// webhooks noted of it.
+// apiAuditPolicy records what was asked of ExternalSecrets and what the webhooks
+// noted of it, and who read Secrets or had tokens made.
 // https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/
 const apiAuditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -17,12 +17,17 @@ rules:
   - level: Metadata
     verbs: [create, update, patch, delete]
     resources: [{group: kubernetes-client.io, resources: [externalsecrets]}]
+  - level: Metadata
+    verbs: [get, list, watch]
+    resources: [{group: "", resources: [secrets]}]
+  - level: Metadata
+    resources: [{group: "", resources: [serviceaccounts/token]}]
   - level: None
 `
 
 // APIRequest is one line of the apiserver's audit log.
 type APIRequest struct {
-	Verb, Resource, Namespace, Name string
+	User, Verb, Resource, Namespace, Name string
 	// Code is that of the answer.
 	Code int
 	// Annotations are those of admission, under the names of the webhooks.
@@ -51,7 +56,10 @@ func parseAPIAudit(log []byte) ([]APIRequest, error) {
 	var requests []APIRequest
 	for raw := range bytes.Lines(log[:bytes.LastIndexByte(log, '\n')+1]) {
 		var line struct {
-			Verb      string `json:"verb"`
+			Verb string `json:"verb"`
+			User struct {
+				Username string `json:"username"`
+			} `json:"user"`
 			ObjectRef struct {
 				Resource  string `json:"resource"`
 				Namespace string `json:"namespace"`
@@ -66,7 +74,7 @@ func parseAPIAudit(log []byte) ([]APIRequest, error) {
 			return nil, fmt.Errorf("audit log of the apiserver: %w", err)
 		}
 		requests = append(requests, APIRequest{
-			Verb: line.Verb, Resource: line.ObjectRef.Resource, Namespace: line.ObjectRef.Namespace, Name: line.ObjectRef.Name,
+			User: line.User.Username, Verb: line.Verb, Resource: line.ObjectRef.Resource, Namespace: line.ObjectRef.Namespace, Name: line.ObjectRef.Name,
 			Code: line.ResponseStatus.Code, Annotations: line.Annotations,
 		})
 	}

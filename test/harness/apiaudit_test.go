@@ -12,10 +12,10 @@ import (
 )
 
 func TestParseAPIAudit(t *testing.T) {
-	const line = `{"kind":"Event","verb":"create","objectRef":{"resource":"externalsecrets","namespace":"x","name":"app"},` +
+	const line = `{"kind":"Event","verb":"create","user":{"username":"somebody"},"objectRef":{"resource":"externalsecrets","namespace":"x","name":"app"},` +
 		`"responseStatus":{"code":201},"annotations":{"enforce.countersign.dev/verdict":"allowed"}}` + "\n"
 	one := APIRequest{
-		Verb: "create", Resource: "externalsecrets", Namespace: "x", Name: "app", Code: 201,
+		User: "somebody", Verb: "create", Resource: "externalsecrets", Namespace: "x", Name: "app", Code: 201,
 		Annotations: map[string]string{"enforce.countersign.dev/verdict": "allowed"},
 	}
 	tests := map[string]struct {

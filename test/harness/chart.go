@@ -38,7 +38,7 @@ func (r Release) key() string { return r.Namespace + "/" + r.Name }
 // would; calling it again upgrades, but deletes nothing. The webhooks' Service
 // becomes the URL of the process that StartCountersign will start.
 func (e *Env) InstallChart(ctx context.Context, release Release) error {
-	rendered, err := e.renderChart(ctx, release)
+	rendered, err := e.RenderChart(ctx, release)
 	if err != nil {
 		return err
 	}
@@ -60,8 +60,8 @@ func (e *Env) InstallChart(ctx context.Context, release Release) error {
 	return nil
 }
 
-// renderChart returns the objects in helm's order of installing them.
-func (e *Env) renderChart(ctx context.Context, release Release) ([]*unstructured.Unstructured, error) {
+// RenderChart returns the objects in helm's order of installing them.
+func (e *Env) RenderChart(ctx context.Context, release Release) ([]*unstructured.Unstructured, error) {
 	values, err := yaml.Marshal(release.Values)
 	if err != nil {
 		return nil, err

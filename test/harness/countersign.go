@@ -17,6 +17,8 @@ const stopWithin = 45 * time.Second
 
 // ProcessOptions change how the Deployment's container is run.
 type ProcessOptions struct {
+	// Deployment is its name; empty: the only one of the release.
+	Deployment string
 	// LogLevel overrides the chart's; empty: the chart's.
 	LogLevel string
 	// Args are appended to the container's.
@@ -31,6 +33,8 @@ type Process struct {
 
 	env     *Env
 	release Release
+	// serves webhooks, and so is an endpoint of the Service.
+	serves  bool
 	child   *child
 	service *service
 	// leaving closes when the process is told to stop: its Service forgets it.
@@ -45,16 +49,18 @@ func (e *Env) StartCountersign(ctx context.Context, release Release, options Pro
 	if err != nil {
 		return nil, fmt.Errorf("%w build", err)
 	}
-	pod, err := e.newPod(ctx, release)
+	pod, err := e.newPod(ctx, release, options.Deployment)
 	if err != nil {
 		return nil, fmt.Errorf("pod of %s: %w", release.key(), err)
 	}
-	process := &Process{env: e, release: release, LogPath: filepath.Join(pod.folder, "countersign.log"), leaving: make(chan struct{})}
+	process := &Process{env: e, release: release, serves: pod.serves(), LogPath: filepath.Join(pod.folder, "countersign.log"), leaving: make(chan struct{})}
 	if err := process.start(binary, pod, options); err != nil {
 		pod.unmount()
 		return nil, err
 	}
-	go process.service.follow(process)
+	if process.serves {
+		go process.service.follow(process)
+	}
 	go func() {
 		<-process.child.done
 		pod.unmount()
@@ -93,12 +99,15 @@ func (p *Process) overrides(options ProcessOptions) []string {
 	return append(args, options.Args...)
 }
 
-// WaitReady returns when the process says that it is ready, its Service has it,
-// and the apiserver calls that.
+// WaitReady returns when the process says that it is ready and, where it serves
+// webhooks, its Service has it and the apiserver calls that.
 func (p *Process) WaitReady(ctx context.Context) error {
 	return p.child.await(ctx, func(ctx context.Context) error {
 		if _, err := get(ctx, "http://"+loopback(p.HealthPort)+"/readyz"); err != nil {
 			return err
+		}
+		if !p.serves {
+			return nil
 		}
 		if err := p.service.includes(p); err != nil {
 			return err

@@ -35,8 +35,8 @@ type pod struct {
 	unmount context.CancelFunc
 }
 
-func (e *Env) newPod(ctx context.Context, release Release) (*pod, error) {
-	deployment, err := e.deployment(ctx, release)
+func (e *Env) newPod(ctx context.Context, release Release, name string) (*pod, error) {
+	deployment, err := e.deployment(ctx, release, name)
 	if err != nil {
 		return nil, err
 	}
@@ -56,18 +56,26 @@ func (e *Env) newPod(ctx context.Context, release Release) (*pod, error) {
 	return p, nil
 }
 
-// deployment of the release: there is one.
-func (e *Env) deployment(ctx context.Context, release Release) (*appsv1.Deployment, error) {
+// deployment of the release: the one of that name, or the only one.
+func (e *Env) deployment(ctx context.Context, release Release, name string) (*appsv1.Deployment, error) {
 	found := &appsv1.DeploymentList{}
 	err := e.Client.List(ctx, found, client.InNamespace(release.Namespace),
 		client.MatchingLabels{"app.kubernetes.io/instance": release.Name})
 	if err != nil {
 		return nil, err
 	}
+	if name != "" {
+		found.Items = slices.DeleteFunc(found.Items, func(one appsv1.Deployment) bool { return one.Name != name })
+	}
 	if len(found.Items) != 1 {
-		return nil, fmt.Errorf("%d Deployments with app.kubernetes.io/instance=%s: want 1", len(found.Items), release.Name)
+		return nil, fmt.Errorf("%d Deployments %s with app.kubernetes.io/instance=%s: want 1", len(found.Items), name, release.Name)
 	}
 	return &found.Items[0], nil
+}
+
+// serves tells whether the container has a port for webhooks.
+func (p *pod) serves() bool {
+	return slices.ContainsFunc(p.spec.Containers[0].Ports, func(port corev1.ContainerPort) bool { return port.Name == "webhook" })
 }
 
 func (p *pod) prepare(ctx context.Context) error {

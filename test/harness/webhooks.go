@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -54,7 +55,7 @@ func (e *Env) probeWebhooks(ctx context.Context, release Release) error {
 		"spec": map[string]any{"backendType": "systemManager"},
 	}}
 	probe.SetGroupVersionKind(schema.GroupVersionKind{Group: "kubernetes-client.io", Version: "v1", Kind: "ExternalSecret"})
-	probe.SetNamespace(release.Namespace)
+	probe.SetNamespace(called(configured.Items[0].Webhooks[0].NamespaceSelector, release.Namespace))
 	probe.SetName("harness-probe")
 	err = e.Client.Create(ctx, probe, client.DryRunAll)
 	// Refused by the webhook itself is as good, where other backends are.
@@ -65,4 +66,12 @@ func (e *Env) probeWebhooks(ctx context.Context, release Release) error {
 		return errors.New("the apiserver does not call the stamp webhook yet")
 	}
 	return nil
+}
+
+// called is a namespace that a webhook is called for.
+func called(selector *metav1.LabelSelector, otherwise string) string {
+	if selector == nil || len(selector.MatchExpressions) == 0 {
+		return otherwise
+	}
+	return selector.MatchExpressions[0].Values[0]
 }

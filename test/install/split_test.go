@@ -1,0 +1,77 @@
+package install
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/countersign/countersign/test/harness"
+)
+
+// TestSplit: with two Deployments, the process that the apiserver calls decides
+// without a request to Vault, knows no Secret but its certificate's, and makes no
+// token; the other one serves no webhook. Vault's and the apiserver's audit logs
+// are the witnesses.
+func TestSplit(t *testing.T) {
+	c := newCluster(t, map[string]any{"split": true})
+	c.install()
+	admission := c.start("countersign")
+	before, err := c.env.Vault.AuditMark()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	c.admitted("app")
+	c.refused("foreign", fmt.Sprintf(spec, "team-b"), "kubernetes/data/team-b/app")
+	entries, err := c.env.Vault.Since(before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(harness.Requests(entries)) != 0 {
+		t.Errorf("admission asked Vault: %v", entries)
+	}
+	for _, absent := range []string{"countersign_vault_", "countersign_queue_", "countersign_syncs_"} {
+		if strings.Contains(c.metrics(admission), absent) {
+			t.Errorf("admission serves %s", absent)
+		}
+	}
+
+	sync := c.start("countersign-sync")
+	c.awaitSecret("app")
+	for _, absent := range []string{"countersign_admissions_", "countersign_certificate_", "countersign_webhook_"} {
+		if strings.Contains(c.metrics(sync), absent) {
+			t.Errorf("the sync serves %s", absent)
+		}
+	}
+	c.readsOfSecrets("countersign-admission", "countersign-webhook-cert")
+
+	// Neither needs the other: admission goes on, with the sync gone.
+	if err := sync.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.admitted("another")
+	c.start("countersign-sync")
+	c.awaitSecret("another")
+}
+
+// readsOfSecrets checks that a ServiceAccount has read that Secret, and no other.
+func (c *cluster) readsOfSecrets(serviceAccount, only string) {
+	c.t.Helper()
+	requests, err := c.env.APIAudit()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	var reads int
+	for _, request := range requests {
+		if request.User != "system:serviceaccount:"+releaseNamespace+":"+serviceAccount || request.Resource == "externalsecrets" {
+			continue
+		}
+		if request.Resource != "secrets" || request.Namespace != releaseNamespace || request.Name != only {
+			c.t.Errorf("%s asked for %+v", serviceAccount, request)
+		}
+		reads++
+	}
+	if reads == 0 {
+		c.t.Errorf("%s read nothing: the audit log is no witness", serviceAccount)
+	}
+}
