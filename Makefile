@@ -72,7 +72,7 @@ SLOW := ^Test(Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf
 
 .PHONY: test
 test: build run-tools ## Unit and integration tests
-	go test $$(go list ./... | grep -vE '/test/(cluster|e2e|resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
+	go test $$(go list ./... | grep -vE '/test/(cluster|e2e|release|resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
 
 .PHONY: test-slow
 test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load
@@ -82,6 +82,11 @@ test-slow: build run-tools ## Integration tests that take long; rollouts and rot
 .PHONY: test-resilience
 test-resilience: build run-tools ## Faults, leases and backlogs; takes a quarter of an hour
 	go test ./test/resilience -timeout 30m
+
+.PHONY: test-release
+test-release: ## Build for this platform as a release does, twice, and check it
+	@test/tools/build helm
+	go test ./test/release -timeout $(TEST_TIMEOUT)
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz test for FUZZ_TIME
@@ -122,7 +127,12 @@ verify: generate ## Check that generated files are current and each go.mod is ti
 	  [[ -z $$unknown ]] || { echo "generated but not committed: $$unknown" >&2; exit 1; }
 	@for module in $(MODULES); do (cd $$module && go mod tidy -diff); done
 
+.PHONY: release
+release: ## Build archives, SBOMs, the chart and checksums into dist/
+	@test/tools/build helm
+	VERSION=$(VERSION) .ci/release
+
 .PHONY: clean
-clean: ## Delete bin/, and the cluster that lives in it
+clean: ## Delete bin/ and dist/, and the cluster that lives in it
 	@if [[ -d bin/node ]]; then $(MAKE) cluster-down; fi
-	rm -rf bin
+	rm -rf bin dist
