@@ -42,6 +42,7 @@ func TestPoint2ToolsArePinned(t *testing.T) {
 	tools := map[string]string{
 		"kubernetes": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3", "vault": "github.com/hashicorp/vault",
 		"helm": "helm.sh/helm/v4", "controller-gen": "sigs.k8s.io/controller-tools", "golangci-lint": "github.com/golangci/golangci-lint/v2",
+		"cyclonedx-gomod": "github.com/CycloneDX/cyclonedx-gomod", "terraform": "github.com/hashicorp/hcl/v2",
 	}
 	for tool, module := range tools {
 		file, err := modfile.Parse("go.mod", []byte(read(t, "test/tools/"+tool+"/go.mod")), nil)
