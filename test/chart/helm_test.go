@@ -31,16 +31,21 @@ const (
 // helmTemplate returns what helm writes to standard output, or its error text.
 func helmTemplate(t *testing.T, args ...string) ([]byte, error) {
 	t.Helper()
+	return runHelm(t, append([]string{"template", release, chartDir, "--namespace", namespace}, args...)...)
+}
+
+func runHelm(t *testing.T, args ...string) ([]byte, error) {
+	t.Helper()
 	helm := cmp.Or(os.Getenv("HELM_BIN"), filepath.Join("..", "..", "bin", "helm"))
 	if _, err := os.Stat(helm); err != nil {
 		t.Fatalf("%v: run make tools", err)
 	}
-	command := exec.CommandContext(t.Context(), helm, append([]string{"template", release, chartDir, "--namespace", namespace}, args...)...)
+	command := exec.CommandContext(t.Context(), helm, args...)
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()
 	if err != nil {
-		return nil, fmt.Errorf("helm template: %w: %s", err, stderr.String())
+		return nil, fmt.Errorf("helm %s: %w: %s", args[0], err, stderr.String())
 	}
 	return out, nil
 }

@@ -1,8 +1,16 @@
 package chart_test
 
 import (
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/countersign/countersign/policy"
 )
 
 // TestRefusedValues: a mistake in values is told before anything is installed.
@@ -21,6 +29,8 @@ func TestRefusedValues(t *testing.T) {
 		"Vault without address":   {address + ",vaults.eu.role=a", "'address'"},
 		"no replica":              {address + ",replicaCount=0", "/replicaCount"},
 		"no budget":               {address + ",vault.requestsPerSecond=0", "/vault/requestsPerSecond"},
+		"namespaces, own CA":      {address + ",watchNamespaces={team-a}", "set certificates.mode=cert-manager"},
+		"namespace by pattern":    {address + ",watchNamespaces={team-*}", "/watchNamespaces/0"},
 		"CA that is a file name":  {address + ",vault.caCert=ca.pem", "/vault/caCert"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -29,6 +39,34 @@ func TestRefusedValues(t *testing.T) {
 				t.Errorf("want an error with %q, got %v", test.want, err)
 			}
 		})
+	}
+}
+
+// TestRulesAreThoseOfThePolicy: the schema has each field that a rule can have.
+func TestRulesAreThoseOfThePolicy(t *testing.T) {
+	var values struct {
+		Properties struct {
+			Policy struct {
+				Properties map[string]struct {
+					Items struct{ Properties map[string]any }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(readChart(t, "values.schema.json"), &values); err != nil {
+		t.Fatal(err)
+	}
+	for name, rule := range map[string]reflect.Type{"allow": reflect.TypeFor[policy.AllowRule](), "deny": reflect.TypeFor[policy.DenyRule]()} {
+		var want []string
+		for field := range rule.Fields() {
+			tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			want = append(want, tag)
+		}
+		slices.Sort(want)
+		got := slices.Sorted(maps.Keys(values.Properties.Policy.Properties[name].Items.Properties))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-policy +values.schema.json):\n%s", name, diff)
+		}
 	}
 }
 
