@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"syscall"
 	"testing"
 	"time"
 
@@ -140,6 +138,32 @@ func TestUpAfterACrash(t *testing.T) {
 	}
 }
 
+// Restart is of the node's own process, although others run the same program.
+func TestRestart(t *testing.T) {
+	c, other := another(t), another(t)
+	t.Setenv(rootVariable, c.root)
+	up(t, c)
+	t.Setenv(rootVariable, other.root)
+	up(t, other)
+	states := map[*Cluster]record{}
+	for _, each := range []*Cluster{c, other} {
+		running, err := each.running(APIServer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states[each] = running
+	}
+	if err := c.Restart(APIServer); err != nil {
+		t.Fatal(err)
+	}
+	for each, before := range states {
+		now, err := each.running(APIServer)
+		if err != nil || (now == before) != (each == other) {
+			t.Errorf("%s: %+v after %+v (%v)", each.root, now, before, err)
+		}
+	}
+}
+
 // An id that another process has by now is not killed.
 func TestRecordKnowsItsProcess(t *testing.T) {
 	recorded, err := recordOf(os.Getpid())
@@ -174,7 +198,7 @@ func up(t *testing.T, c *Cluster) {
 // files.
 func (c *Cluster) traces() error {
 	var errs []error
-	if pid, err := c.find(func(id string) bool { return c.mentions(id) }); err == nil {
+	if pid, err := find(c.mentions); err == nil {
 		errs = append(errs, fmt.Errorf("process %d", pid))
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
@@ -196,11 +220,7 @@ func (c *Cluster) traces() error {
 }
 
 // mentions tells whether a process that still runs has to do with the folder.
-func (c *Cluster) mentions(id string) bool {
-	pid, err := strconv.Atoi(id)
-	if err != nil || pid == syscall.Getpid() {
-		return false
-	}
-	arguments, err := os.ReadFile(filepath.Join("/proc", id, "cmdline"))
-	return err == nil && bytes.Contains(arguments, []byte(c.folder))
+func (c *Cluster) mentions(pid int) bool {
+	arguments, err := os.ReadFile(processFile(pid, "cmdline"))
+	return err == nil && pid != os.Getpid() && bytes.Contains(arguments, []byte(c.folder))
 }
