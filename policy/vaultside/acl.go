@@ -3,7 +3,6 @@ package vaultside
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 )
 
@@ -11,55 +10,90 @@ import (
 // namespaces of one role and cross each other by "+" come near it.
 const maxMembers = 200_000
 
-// Path is one path of an ACL policy: readable, or denied.
+// Path is one path of an ACL policy: readable, writable or both, or else denied.
 type Path struct {
-	Pattern string
-	Deny    bool
+	Pattern     string
+	Read, Write bool
 }
 
-// tenant is what one namespace may read with a role: what it is allowed, less
+// tenant is what one namespace may do with a role: what it is allowed, less
 // what it is denied.
-type tenant struct{ allow, deny []pattern }
+type tenant struct{ read, write, deny []pattern }
 
-// acl is the paths of one role, under construction.
+// allowance is what one namespace may do of one kind, reading or writing.
+type allowance struct{ allow, deny []pattern }
+
+// acl is what all tenants of one role may do of one kind, under construction.
 type acl struct {
-	tenants []tenant
+	tenants []allowance
 	// allow and deny are those of all tenants.
 	allow, deny []pattern
 	// allowing finds the tenants of a path, denying the patterns in deny.
 	allowing, denying index
 	// divided are patterns to be replaced, so that Vault ranks them right.
 	divided map[string]bool
-	members map[string]member
+	members map[string]judged
 }
 
-type member struct {
+// judged is a pattern whose paths are allowed or denied.
+type judged struct {
 	pattern
 
 	deny bool
 }
 
-// newACL makes the paths that let a role read what any of its tenants may read.
+// list has the members with what the allowed ones are open to.
+func (a *acl) list(open access) []member {
+	var all []member
+	for _, m := range a.members {
+		if m.deny {
+			all = append(all, member{pattern: m.pattern})
+			continue
+		}
+		all = append(all, member{m.pattern, open})
+	}
+	return all
+}
+
+type member struct {
+	pattern
+	access
+}
+
+// access is what the paths of a member are open to; neither is denied.
+type access struct{ read, write bool }
+
+// newACL makes the paths that let a role do what any of its tenants may do.
 func newACL(tenants []tenant) ([]Path, error) {
-	a := prepare(tenants)
+	divided := map[string]bool{}
+	readers := prepare(tenants, divided, func(t tenant) []pattern { return t.read })
+	writers := prepare(tenants, divided, func(t tenant) []pattern { return t.write })
 	for {
-		if err := a.close(); err != nil {
+		if err := errors.Join(readers.close(), writers.close()); err != nil {
 			return nil, err
 		}
-		members := needed(slices.Collect(maps.Values(a.members)))
+		all, err := united(readers.list(access{read: true}), writers.list(access{write: true}), divided)
+		if err != nil {
+			return nil, err
+		}
+		members := needed(all)
 		wrong := outranked(members)
 		if len(wrong) == 0 {
 			return paths(members), nil
 		}
 		for _, wide := range wrong {
-			a.divided[wide.String()] = true
+			divided[wide.String()] = true
 		}
 	}
 }
 
-func prepare(tenants []tenant) *acl {
-	a := &acl{tenants: tenants, divided: map[string]bool{}}
-	for i, t := range tenants {
+// prepare takes the tenants' allowances of one kind.
+func prepare(tenants []tenant, divided map[string]bool, kind func(tenant) []pattern) *acl {
+	a := &acl{divided: divided}
+	for _, t := range tenants {
+		a.tenants = append(a.tenants, allowance{kind(t), t.deny})
+	}
+	for i, t := range a.tenants {
 		a.allow, a.deny = append(a.allow, t.allow...), append(a.deny, t.deny...)
 		for _, p := range t.allow {
 			a.allowing.insert(p, i)
@@ -86,7 +120,7 @@ func distinct(patterns []pattern) []pattern {
 // until the most specific member tells the verdict of each path. A member all
 // of whose paths have one verdict is not cut.
 func (a *acl) close() error {
-	a.members = map[string]member{}
+	a.members = map[string]judged{}
 	work := slices.Clone(a.allow)
 	for len(work) > 0 {
 		if len(a.members)+len(work) > maxMembers {
@@ -113,7 +147,7 @@ func (a *acl) add(p pattern) []pattern {
 	if deny {
 		deny, final = a.judge(p)
 	}
-	a.members[text] = member{p, deny}
+	a.members[text] = judged{p, deny}
 	switch {
 	case final:
 		return nil
@@ -177,7 +211,7 @@ func needed(members []member) []member {
 		same, other := false, false
 		for _, j := range all.find(m.pattern) {
 			if wider := i != j && members[j].covers(m.pattern); wider {
-				same, other = same || members[j].deny == m.deny, other || members[j].deny != m.deny
+				same, other = same || members[j].access == m.access, other || members[j].access != m.access
 			}
 		}
 		if other || !same {
@@ -190,7 +224,7 @@ func needed(members []member) []member {
 func paths(members []member) []Path {
 	all := make([]Path, len(members))
 	for i, m := range members {
-		all[i] = Path{Pattern: m.String(), Deny: m.deny}
+		all[i] = Path{Pattern: m.String(), Read: m.read, Write: m.write}
 	}
 	return all
 }

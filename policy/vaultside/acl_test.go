@@ -8,7 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// tenantOf reads "a b -c": what is allowed, and what is denied.
+// tenantOf reads "a b -c w:d rw:e": what is allowed to be read, to be written
+// and both, and what is denied.
 func tenantOf(text string) tenant {
 	var t tenant
 	for word := range strings.FieldsSeq(text) {
@@ -18,7 +19,14 @@ func tenantOf(text string) tenant {
 			t.deny = append(t.deny, p)
 			continue
 		}
-		t.allow = append(t.allow, parsePattern(word))
+		if both, ok := strings.CutPrefix(word, "rw:"); ok {
+			t.read, word = append(t.read, parsePattern(both)), "w:"+both
+		}
+		if written, ok := strings.CutPrefix(word, "w:"); ok {
+			t.write = append(t.write, parsePattern(written))
+			continue
+		}
+		t.read = append(t.read, parsePattern(word))
 	}
 	return t
 }
@@ -26,10 +34,7 @@ func tenantOf(text string) tenant {
 func show(paths []Path) string {
 	words := make([]string, len(paths))
 	for i, path := range paths {
-		words[i] = path.Pattern
-		if path.Deny {
-			words[i] = "-" + path.Pattern
-		}
+		words[i] = map[access]string{{}: "-", {write: true}: "w:", {true, true}: "rw:"}[access{path.Read, path.Write}] + path.Pattern
 	}
 	return strings.Join(words, " ")
 }
@@ -60,6 +65,13 @@ func TestACL(t *testing.T) {
 		"denied to one and not the other's": {[]string{"m/a/* -m/+/x", "m/b/*"}, "m/a/* -m/a/x m/b/*"},
 		"a part of it allowed to another":   {[]string{"m/s/* -m/s/x/*", "m/s/x/y"}, "m/s/* -m/s/x/* m/s/x/y"},
 		"allowed within denied, by +":       {[]string{"m/+/* -m/s/x/*", "m/+/+/y"}, "m/+/* -m/s/x/* m/s/x/y"},
+		"to be written":                     {[]string{"w:m/a/* rw:m/b"}, "w:m/a/* rw:m/b"},
+		"written within what is read":       {[]string{"m/a/* w:m/a/out/*"}, "m/a/* rw:m/a/out/*"},
+		"written by another":                {[]string{"m/a/*", "w:m/a/x"}, "m/a/* rw:m/a/x"},
+		"written across what is read":       {[]string{"m/+/a w:m/b/+"}, "m/+/a w:m/b/+ rw:m/b/a"},
+		"written, with more +":              {[]string{"m/* w:m/+/out/*"}, "m/+ m/+/* rw:m/+/out/*"},
+		"denied within what is written":     {[]string{"rw:m/a/* -m/a/x"}, "rw:m/a/* -m/a/x"},
+		"denied, and written by another":    {[]string{"m/a/* -m/a/x", "w:m/a/+"}, "m/a/* rw:m/a/+ w:m/a/x"},
 		"each denied another part":          {[]string{"m/s/* -m/s/x/*", "m/s/* -m/s/+/y"}, "m/s/* -m/s/x/y"},
 	}
 	for name, tc := range tests {

@@ -2,6 +2,7 @@ package vaultside
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,11 +13,23 @@ func (r *Role) ACL() string {
 		if i > 0 {
 			text.WriteString("\n")
 		}
-		capability := "read"
-		if path.Deny {
-			capability = "deny"
-		}
-		fmt.Fprintf(&text, "path %s {\n  capabilities = [%q]\n}\n", quoteHCL(path.Pattern), capability)
+		fmt.Fprintf(&text, "path %s {\n  capabilities = %s\n}\n", quoteHCL(path.Pattern), quoteHCLList(path.capabilities()))
 	}
 	return text.String()
+}
+
+// capabilities to write are those of a new value, another one and none.
+// https://developer.hashicorp.com/vault/docs/concepts/policies#capabilities
+func (p Path) capabilities() []string {
+	var all []string
+	if p.Read {
+		all = append(all, "read")
+	}
+	if p.Write {
+		all = append(all, "create", "update", "delete")
+	}
+	if len(all) == 0 {
+		return []string{"deny"}
+	}
+	return slices.Clip(all)
 }

@@ -31,7 +31,7 @@ func outranked(members []member) []pattern {
 
 func (m member) outranksAny(others []member) bool {
 	for _, other := range others {
-		if m.deny != other.deny && m.pluses() < other.pluses() && m.covers(other.pattern) {
+		if m.access != other.access && m.pluses() < other.pluses() && m.covers(other.pattern) {
 			return true
 		}
 	}

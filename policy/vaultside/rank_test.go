@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// vaultReads answers as Vault's documentation says: of all patterns that match,
+// vaultOpens answers as Vault's documentation says: of all patterns that match,
 // the one of the highest priority counts. test/differential asks Vault itself.
 // https://developer.hashicorp.com/vault/docs/concepts/policies#priority-matching
-func vaultReads(paths []Path, path string) bool {
+func vaultOpens(paths []Path, path string) access {
 	var matching []Path
 	for _, one := range paths {
 		if parsePattern(one.Pattern).covers(parsePattern(path)) {
@@ -18,9 +18,10 @@ func vaultReads(paths []Path, path string) bool {
 		}
 	}
 	if len(matching) == 0 {
-		return false
+		return access{}
 	}
-	return !slices.MaxFunc(matching, func(a, b Path) int { return comparePriority(a.Pattern, b.Pattern) }).Deny
+	first := slices.MaxFunc(matching, func(a, b Path) int { return comparePriority(a.Pattern, b.Pattern) })
+	return access{first.Read, first.Write}
 }
 
 func comparePriority(a, b string) int {
@@ -50,19 +51,25 @@ func compareBools(a, b bool) int {
 	return -1
 }
 
-// mayRead is what is wanted: one tenant is allowed it and not denied it.
-func mayRead(tenants []tenant, path string) bool {
+// opens is what is wanted: one tenant is allowed it and not denied it.
+func opens(tenants []tenant, path string) access {
 	p := parsePattern(path)
-	return slices.ContainsFunc(tenants, func(t tenant) bool { return coveredByAny(t.allow, p) && !coveredByAny(t.deny, p) })
+	one := func(kind func(tenant) []pattern) bool {
+		return slices.ContainsFunc(tenants, func(t tenant) bool { return coveredByAny(kind(t), p) && !coveredByAny(t.deny, p) })
+	}
+	return access{one(func(t tenant) []pattern { return t.read }), one(func(t tenant) []pattern { return t.write })}
 }
 
-// FuzzACL: whatever tenants are allowed and denied, Vault lets their role read
+// FuzzACL: whatever tenants are allowed and denied, Vault lets their role do
 // the union, and nothing else. Letters stand for patterns, see tenantsOf.
 func FuzzACL(f *testing.F) {
 	f.Add("a*")
 	f.Add("*-+b*")
 	f.Add("++*-ab;+a*-b+;*-a+b")
 	f.Add("+*-ab*;+++b")
+	f.Add("a*^a+b*~+b")
+	f.Add("*~+b*-ab;^++a")
+	f.Add("++*~a+a*^+b*-aba;~*-+a")
 	f.Fuzz(func(t *testing.T, text string) {
 		tenants := tenantsOf(text)
 		acl, err := newACL(tenants)
@@ -70,33 +77,42 @@ func FuzzACL(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, path := range everyPath() {
-			if got, want := vaultReads(acl, path), mayRead(tenants, path); got != want {
-				t.Fatalf("%s: Vault %t, policy %t\n%s", path, got, want, show(acl))
+			if got, want := vaultOpens(acl, path), opens(tenants, path); got != want {
+				t.Fatalf("%s: Vault %+v, policy %+v\n%s", path, got, want, show(acl))
 			}
 		}
 	})
 }
 
 // tenantsOf reads a policy of a fuzzer: "ab*" is allowed m/a/b/*, "-+b" is
-// denied m/+/b, a space begins another pattern, ";" another tenant.
+// denied m/+/b, "~a" may be written and "^a" also read, a space begins another
+// pattern, ";" another tenant.
 func tenantsOf(text string) []tenant {
 	tenants := []tenant{{}}
 	var segments []string
-	deny := false
+	kind := ' '
 	flush := func() {
 		last := &tenants[len(tenants)-1]
-		if len(segments) > 0 && deny {
-			last.deny = append(last.deny, parsePattern("m/"+strings.Join(segments, "/")))
+		p := parsePattern("m/" + strings.Join(segments, "/"))
+		if len(segments) > 0 && kind == '-' {
+			last.deny = append(last.deny, p)
 		} else if len(segments) > 0 {
-			last.allow = append(last.allow, parsePattern("m/"+strings.Join(segments, "/")))
+			if kind != '~' {
+				last.read = append(last.read, p)
+			}
+			if kind != ' ' {
+				last.write = append(last.write, p)
+			}
 		}
-		segments, deny = nil, false
+		segments, kind = nil, ' '
 	}
 	for _, c := range text[:min(len(text), 60)] {
 		switch {
-		case c == '-' || c == ' ' || c == ';' || len(segments) == 5:
+		case strings.ContainsRune("-~^ ;", c) || len(segments) == 5:
 			flush()
-			deny = c == '-'
+			if strings.ContainsRune("-~^", c) {
+				kind = c
+			}
 			if c == ';' {
 				tenants = append(tenants, tenant{})
 			}

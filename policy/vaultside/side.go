@@ -116,7 +116,7 @@ func (c *collection) add(p *policy.Policy, namespace Namespace) {
 		c.selected[rule.Rule] = true
 		for _, login := range rule.Logins {
 			if c.concerns(login) {
-				c.use(login).add(namespace.Name, rule.Paths, denied, c.account(namespace.Name, rule.Identity))
+				c.use(login).add(namespace.Name, &rule, denied, c.account(namespace.Name, rule.Identity))
 			}
 		}
 	}
@@ -150,13 +150,19 @@ func (c *collection) account(namespace string, identity policy.Identity) account
 	return account{cmp.Or(identity.Namespace, namespace), identity.ServiceAccount}
 }
 
-func (u *use) add(namespace string, paths []string, denied []pattern, by account) {
+func (u *use) add(namespace string, rule *policy.Allowance, denied []pattern, by account) {
 	u.accounts[by] = true
 	if u.tenants[namespace] == nil {
 		u.tenants[namespace] = &tenant{deny: denied}
 	}
-	for _, text := range paths {
-		u.tenants[namespace].allow = append(u.tenants[namespace].allow, parsePattern(text))
+	t := u.tenants[namespace]
+	for _, text := range rule.Paths {
+		if slices.Contains(rule.Operations, policy.OperationRead) {
+			t.read = append(t.read, parsePattern(text))
+		}
+		if slices.Contains(rule.Operations, policy.OperationWrite) {
+			t.write = append(t.write, parsePattern(text))
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func TestOtherVaultsAndOptions(t *testing.T) {
 	options := Options{Vault: "eu", ServiceAccount: "cs", Namespace: "system", Audience: "vault-eu", TokenTTL: 90 * time.Second}
 	want := []Role{{
 		Login:  policy.Login{Vault: "eu", VaultNamespace: "admin", AuthMount: "kubernetes", AuthMethod: "kubernetes", Role: "reader"},
-		Policy: "countersign-reader", Paths: []Path{{Pattern: "legacy/elsewhere"}},
+		Policy: "countersign-reader", Paths: []Path{{Pattern: "legacy/elsewhere", Read: true}},
 		ServiceAccounts: []string{"cs"}, Namespaces: []string{"system"}, Audience: "vault-eu", TokenTTL: 90 * time.Second,
 	}}
 	if diff := cmp.Diff(want, everyFeature(t, testNamespaces(), options).Roles); diff != "" {
@@ -111,7 +111,7 @@ func TestBuildIsDeterministic(t *testing.T) {
 
 func TestWithoutNamespacesNothingIsGranted(t *testing.T) {
 	side := everyFeature(t, nil, testOptions())
-	if len(side.Roles) != 0 || len(side.Notes) != 12 {
+	if len(side.Roles) != 0 || len(side.Notes) != 14 {
 		t.Errorf("roles %v, notes %q", side.Roles, side.Notes)
 	}
 }

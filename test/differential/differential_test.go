@@ -18,7 +18,7 @@ const (
 )
 
 // tally keeps the test from passing because nothing was compared.
-type tally struct{ pairs, allowed, denied, folded, reads int }
+type tally struct{ pairs, allowed, denied, folded, reads, writable int }
 
 // What the engine allows one of the namespaces is what Vault allows the role.
 // The only difference is that Vault does not fold the case of a deny rule.
@@ -28,8 +28,8 @@ func TestEngineAndVaultAgree(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { compare(t, seed, &total) })
 	}
 	t.Logf("%+v", total)
-	if least := (tally{100_000, 10_000, 20_000, 50, 1_000}); total.pairs < least.pairs || total.allowed < least.allowed ||
-		total.denied < least.denied || total.folded < least.folded || total.reads < least.reads {
+	if least := (tally{100_000, 10_000, 20_000, 50, 1_000, 2_000}); total.pairs < least.pairs || total.allowed < least.allowed ||
+		total.denied < least.denied || total.folded < least.folded || total.reads < least.reads || total.writable < least.writable {
 		t.Errorf("%+v, want at least %+v", total, least)
 	}
 }
@@ -48,11 +48,13 @@ func compare(t *testing.T, seed uint64, total *tally) {
 	for i := range side.Roles {
 		role := &side.Roles[i]
 		token := tokenFor(t, role.Policy, role.ACL())
-		answers := readable(t, token, paths)
+		readable := granted(t, token, policy.OperationRead, paths)
+		writable := granted(t, token, policy.OperationWrite, paths)
 		for i, path := range paths {
-			total.add(t, compiled, role.Login, path, answers[path])
+			total.add(t, policy.OperationRead, compiled, role.Login, path, readable[path])
+			total.add(t, policy.OperationWrite, compiled, role.Login, path, writable[path])
 			if i%readEvery == 0 {
-				total.compareRead(t, token, path, answers[path])
+				total.compareRead(t, token, path, readable[path])
 			}
 		}
 	}
@@ -65,9 +67,11 @@ func compare(t *testing.T, seed uint64, total *tally) {
 func nobodyMay(t *testing.T, compiled *policy.Policy, login policy.Login, paths []string) {
 	t.Helper()
 	for _, namespace := range namespaces() {
-		for i, verdict := range evaluate(compiled, namespace, login, paths) {
-			if verdict.allowed {
-				t.Errorf("%s: namespace %s may read it with role %s of %s, which Vault does not have", paths[i], namespace.Name, login.Role, login.AuthMount)
+		for _, operation := range []policy.Operation{policy.OperationRead, policy.OperationWrite} {
+			for i, verdict := range evaluateTo(operation, compiled, namespace, login, paths) {
+				if verdict.allowed {
+					t.Errorf("%s: namespace %s may %s it with role %s of %s, which Vault does not have", paths[i], namespace.Name, operation, login.Role, login.AuthMount)
+				}
 			}
 		}
 	}
@@ -93,16 +97,18 @@ func logins() []policy.Login {
 }
 
 // add compares the verdicts of all namespaces on one path with that of Vault.
-func (c *tally) add(t *testing.T, compiled *policy.Policy, login policy.Login, path string, vault bool) {
+func (c *tally) add(t *testing.T, operation policy.Operation, compiled *policy.Policy, login policy.Login, path string, vault bool) {
 	t.Helper()
 	engine, folded := false, false
 	for _, namespace := range namespaces() {
-		answer := evaluate(compiled, namespace, login, []string{path})[0]
+		answer := evaluateTo(operation, compiled, namespace, login, []string{path})[0]
 		engine = engine || answer.allowed
 		folded = folded || answer.rule != "" && !deniedAsWritten(compiled, namespace, path)
 		c.pairs++
 	}
 	switch {
+	case engine && vault && operation == policy.OperationWrite:
+		c.writable++
 	case engine && vault:
 		c.allowed++
 	case !engine && !vault:
@@ -110,7 +116,7 @@ func (c *tally) add(t *testing.T, compiled *policy.Policy, login policy.Login, p
 	case !engine && folded:
 		c.folded++
 	default:
-		t.Errorf("%s with role %s of %s: engine %t, Vault %t", path, login.Role, login.AuthMount, engine, vault)
+		t.Errorf("to %s %s with role %s of %s: engine %t, Vault %t", operation, path, login.Role, login.AuthMount, engine, vault)
 	}
 }
 

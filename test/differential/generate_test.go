@@ -89,6 +89,12 @@ func (g generator) policy() *policy.AccessPolicy {
 		if g.oneIn(4) {
 			rule.AuthMounts = []string{authMount, otherMount}
 		}
+		switch g.IntN(6) {
+		case 0:
+			rule.Operations = []policy.Operation{policy.OperationWrite}
+		case 1:
+			rule.Operations = []policy.Operation{policy.OperationRead, policy.OperationWrite}
+		}
 		document.Allow = append(document.Allow, rule)
 	}
 	for i := range g.IntN(5) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,8 +114,16 @@ func tokenFor(t *testing.T, name, acl string, further ...string) string {
 	return secret.Auth.ClientToken
 }
 
-// readable asks Vault which of the paths a token may read.
-func readable(t *testing.T, token string, paths []string) map[string]bool {
+// capabilities of an operation, in Vault's order.
+func capabilities(operation policy.Operation) []any {
+	return map[policy.Operation][]any{
+		policy.OperationRead: {"read"}, policy.OperationWrite: {"create", "delete", "update"},
+	}[operation]
+}
+
+// granted asks Vault for which of the paths a token has an operation's
+// capabilities, all of them or none.
+func granted(t *testing.T, token string, operation policy.Operation, paths []string) map[string]bool {
 	t.Helper()
 	secret, err := shared.Vault.Client.Logical().WriteWithContext(t.Context(), "sys/capabilities", map[string]any{"token": token, "paths": paths})
 	if err != nil {
@@ -122,16 +131,27 @@ func readable(t *testing.T, token string, paths []string) map[string]bool {
 	}
 	answers := map[string]bool{}
 	for _, path := range paths {
-		capabilities, ok := secret.Data[path].([]any)
+		have, ok := secret.Data[path].([]any)
 		if !ok {
 			t.Fatalf("Vault says nothing about %s: %v", path, secret.Data)
 		}
-		answers[path] = fmt.Sprint(capabilities) == "[read]"
-		if !answers[path] && fmt.Sprint(capabilities) != "[deny]" {
-			t.Errorf("capabilities %v of %s: more or less than read", capabilities, path)
+		all := capabilities(operation)
+		has := func(one any) bool { return slices.Contains(have, one) }
+		answers[path] = has(all[0])
+		for _, one := range all {
+			if has(one) != answers[path] {
+				t.Errorf("capabilities %v of %s: more or less than to %s", have, path, operation)
+			}
+		}
+		if extra := slices.DeleteFunc(slices.Clone(have), isExpected); len(extra) > 0 {
+			t.Errorf("capabilities %v of %s besides", extra, path)
 		}
 	}
 	return answers
+}
+
+func isExpected(capability any) bool {
+	return capability == "deny" || slices.Contains(slices.Concat(capabilities(policy.OperationRead), capabilities(policy.OperationWrite)), capability)
 }
 
 // reads really reads. A secret that is not there was still allowed.
@@ -178,7 +198,15 @@ type verdict struct {
 }
 
 func evaluate(compiled *policy.Policy, namespace vaultside.Namespace, login policy.Login, paths []string) []verdict {
-	answer := compiled.Evaluate(claim(namespace.Name, login, paths...), policy.NamespaceLabels(namespace.Name, namespace.Labels))
+	return evaluateTo(policy.OperationRead, compiled, namespace, login, paths)
+}
+
+func evaluateTo(operation policy.Operation, compiled *policy.Policy, namespace vaultside.Namespace, login policy.Login, paths []string) []verdict {
+	asked := claim(namespace.Name, login, paths...)
+	for i := range asked.Reads {
+		asked.Reads[i].Operation = operation
+	}
+	answer := compiled.Evaluate(asked, policy.NamespaceLabels(namespace.Name, namespace.Labels))
 	verdicts := make([]verdict, len(paths))
 	for i := range verdicts {
 		verdicts[i].allowed = true

@@ -179,8 +179,7 @@ func isIgnored(typ reflect.Type) bool {
 
 // field finds a field by its name in JSON, also in an embedded struct.
 func field(typ reflect.Type, name string) (reflect.StructField, bool) {
-	for i := range typ.NumField() {
-		one := typ.Field(i)
+	for one := range typ.Fields() {
 		tag, _, _ := strings.Cut(one.Tag.Get("json"), ",")
 		if tag == name {
 			return one, true
