@@ -41,6 +41,15 @@ type Settings struct {
 	MaxPaths int `json:"maxPaths,omitempty"`
 	// RecordRequester has the name of the user written beside the stamp.
 	RecordRequester *bool `json:"recordRequester,omitempty"`
+	// ESO is for the objects of External Secrets Operator alone.
+	ESO ESOSettings `json:"eso,omitzero"`
+}
+
+// ESOSettings are those of the ESO dialect.
+type ESOSettings struct {
+	// RecordRequester is Settings.RecordRequester for them. ESO copies the
+	// annotations of an ExternalSecret without a template into the Secret.
+	RecordRequester bool `json:"recordRequester,omitempty"`
 }
 
 // OtherBackends is what becomes of objects of another backend at admission.

@@ -11,6 +11,7 @@ import (
 
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
@@ -29,8 +30,9 @@ const clockSkew = time.Minute
 // Ignore.
 type Stamp struct {
 	Clock clock.PassiveClock
-	// RecordRequester writes the user's name beside the time.
-	RecordRequester bool
+	// RecordRequester has the API groups to whose objects the user's name is
+	// written beside the time.
+	RecordRequester sets.Set[string]
 }
 
 // stamped is the part of an object that decides about its stamp.
@@ -55,7 +57,11 @@ func (s *Stamp) Handle(_ context.Context, request admission.Request) admission.R
 			return admission.Allowed("")
 		}
 	}
-	want := s.want(object, old, request.UserInfo.Username)
+	user := ""
+	if s.RecordRequester.Has(request.Kind.Group) {
+		user = request.UserInfo.Username
+	}
+	want := s.want(object, old, user)
 	return admission.Patched("", patches(object.Metadata.Annotations, want)...).
 		WithWarnings(warnings(object, old, want)...)
 }
@@ -76,11 +82,7 @@ func (s *Stamp) want(object, old *stamped, user string) map[string]string {
 			api.StampedBy: old.Metadata.Annotations[api.StampedBy],
 		}
 	}
-	want := map[string]string{api.StampedAt: nextStamp(old, now).Format(stampFormat), api.StampedBy: ""}
-	if s.RecordRequester {
-		want[api.StampedBy] = user
-	}
-	return want
+	return map[string]string{api.StampedAt: nextStamp(old, now).Format(stampFormat), api.StampedBy: user}
 }
 
 func asksAnew(object, old *stamped) bool {

@@ -10,7 +10,9 @@ import (
 	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	admissionv1 "k8s.io/api/admission/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/sets"
 	testclock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
@@ -29,12 +31,12 @@ func newStamp(t testing.TB) *Stamp {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Stamp{Clock: testclock.NewFakePassiveClock(now), RecordRequester: true}
+	return &Stamp{Clock: testclock.NewFakePassiveClock(now), RecordRequester: sets.New("kubernetes-client.io")}
 }
 
 func request(old, object string) admission.Request {
 	r := admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
-		Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: []byte(object)},
+		Kind: metav1.GroupVersionKind{Group: "kubernetes-client.io"}, Operation: admissionv1.Create, Object: runtime.RawExtension{Raw: []byte(object)},
 		UserInfo: authenticationv1.UserInfo{Username: "alice"},
 	}}
 	if old != "" {
@@ -127,11 +129,12 @@ func TestStamp(t *testing.T) {
 	}
 }
 
+// Whose requester is not recorded has the time alone.
 func TestStampWithoutRequester(t *testing.T) {
-	stamp := newStamp(t)
-	stamp.RecordRequester = false
 	object := `{"metadata":{"name":"x"},"spec":{}}`
-	got := patched(t, object, stamp.Handle(t.Context(), request("", object)))
+	unnamed := request("", object)
+	unnamed.Kind.Group = "external-secrets.io"
+	got := patched(t, object, newStamp(t).Handle(t.Context(), unnamed))
 	if diff := cmp.Diff(map[string]string{"countersign.dev/stamped-at": nowStamp}, got); diff != "" {
 		t.Error(diff)
 	}

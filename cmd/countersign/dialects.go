@@ -6,10 +6,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
+	esov1 "github.com/countersign/countersign/api/eso/v1"
 	kesv1 "github.com/countersign/countersign/api/kes/v1"
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/webhook"
@@ -99,6 +101,19 @@ func apiVersions() string {
 	return strings.Join(all, ", ")
 }
 
+// recordedGroups are the API groups to whose objects the name of the user is
+// written.
+func recordedGroups(settings *config.Settings) sets.Set[string] {
+	groups := sets.New[string]()
+	if *settings.RecordRequester {
+		groups.Insert(kesv1.GroupVersion().Group)
+	}
+	if settings.ESO.RecordRequester {
+		groups.Insert(esov1.GroupVersion().Group)
+	}
+	return groups
+}
+
 // newScheme knows the types of Kubernetes and of every dialect.
 func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
@@ -110,5 +125,5 @@ func newScheme() (*runtime.Scheme, error) {
 			return nil, err
 		}
 	}
-	return scheme, nil
+	return scheme, esov1.AddToScheme(scheme)
 }

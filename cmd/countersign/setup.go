@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -76,6 +77,9 @@ func (w *wiring) setUp() error {
 }
 
 func (w *wiring) addControllers() error {
+	if err := w.addViolations(); err != nil {
+		return fmt.Errorf("violations: %w", err)
+	}
 	for _, one := range enabled(w.settings) {
 		again := controller.Triggers{PolicyChanged: w.policyChanged.add(), VaultBack: w.vaults.back.add()}
 		if err := w.reconciler(one).SetupWithManager(w.mgr, one.name(), again, metrics.Registry); err != nil {
@@ -86,8 +90,12 @@ func (w *wiring) addControllers() error {
 }
 
 func (w *wiring) addWebhooks() error {
+	validators, err := w.validators()
+	if err != nil {
+		return fmt.Errorf("webhooks: %w", err)
+	}
 	certificates.NewExpiry(w.options.certDir, metrics.Registry)
-	served, err := serveWebhooks(w.mgr, w.options, w.registerWebhooks)
+	served, err := serveWebhooks(w.mgr, w.options, func() { w.registerWebhooks(validators) })
 	if err != nil {
 		return fmt.Errorf("webhooks: %w", err)
 	}
@@ -129,10 +137,23 @@ func (w *wiring) reconciler(of dialect) *controller.Reconciler {
 	}
 }
 
-func (w *wiring) registerWebhooks() {
-	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: *w.settings.RecordRequester}
+// validators are those of all dialects that are on, by kind.
+func (w *wiring) validators() (map[schema.GroupVersionKind]webhook.Validator, error) {
+	judge, err := newGuardedJudge(w.judge, w.mgr.GetAPIReader(), w.settings)
+	if err != nil {
+		return nil, err
+	}
+	all := enabled(w.settings).validators()
+	for _, one := range guarded(w.settings) {
+		all[one.kind] = one.validator(judge)
+	}
+	return all, nil
+}
+
+func (w *wiring) registerWebhooks(validators map[schema.GroupVersionKind]webhook.Validator) {
+	stamp := &webhook.Stamp{Clock: clock.RealClock{}, RecordRequester: recordedGroups(w.settings)}
 	enforcement := &webhook.Enforcement{Judge: w.judge, Settings: w.settings, Metrics: webhook.NewMetrics(metrics.Registry)}
-	webhook.Register(w.mgr, stamp, enforcement, enabled(w.settings).validators())
+	webhook.Register(w.mgr, stamp, enforcement, validators)
 	webhook.RegisterGuard(w.mgr, &webhook.Guard{
 		Live: w.live, ConfigMaps: w.mgr.GetAPIReader(),
 		Impact: &webhook.Impact{Judge: w.judge, Objects: w.mgr.GetClient(), NewLists: enabled(w.settings).newLists, Defaults: w.settings.Defaults()},

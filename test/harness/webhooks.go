@@ -51,11 +51,9 @@ func (e *Env) probeWebhooks(ctx context.Context, release Release) error {
 	if err != nil || len(configured.Items) == 0 {
 		return err
 	}
-	probe := &unstructured.Unstructured{Object: map[string]any{
-		"spec": map[string]any{"backendType": "systemManager"},
-	}}
-	probe.SetGroupVersionKind(schema.GroupVersionKind{Group: "kubernetes-client.io", Version: "v1", Kind: "ExternalSecret"})
-	probe.SetNamespace(called(configured.Items[0].Webhooks[0].NamespaceSelector, release.Namespace))
+	stamp := &configured.Items[0].Webhooks[0]
+	probe := asksNothing(stamp.Rules[0].APIGroups[0])
+	probe.SetNamespace(called(stamp.NamespaceSelector, release.Namespace))
 	probe.SetName("harness-probe")
 	err = e.Client.Create(ctx, probe, client.DryRunAll)
 	// Refused by the webhook itself is as good, where other backends are.
@@ -66,6 +64,18 @@ func (e *Env) probeWebhooks(ctx context.Context, release Release) error {
 		return errors.New("the apiserver does not call the stamp webhook yet")
 	}
 	return nil
+}
+
+// asksNothing is an ExternalSecret of a dialect: of another backend than Vault,
+// or of a store that does not exist.
+func asksNothing(group string) *unstructured.Unstructured {
+	spec := map[string]any{"backendType": "systemManager"}
+	if group == "external-secrets.io" {
+		spec = map[string]any{"secretStoreRef": map[string]any{"name": "harness-probe"}}
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	object.SetGroupVersionKind(schema.GroupVersionKind{Group: group, Version: "v1", Kind: "ExternalSecret"})
+	return object
 }
 
 // called is a namespace that a webhook is called for.

@@ -33,6 +33,7 @@ subjects:
 
 {{/* Where the ExternalSecrets are: in the cluster, or in each of watchNamespaces. */}}
 {{- define "countersign.rulesForObjects" -}}
+{{- if has "kes" .root.Values.dialects }}
 - apiGroups: [kubernetes-client.io]
   resources: [externalsecrets]
   verbs: [get, list, watch]
@@ -40,6 +41,17 @@ subjects:
 - apiGroups: [kubernetes-client.io]
   resources: [externalsecrets/status]
   verbs: [get, update, patch]
+{{- end }}
+{{- end }}
+{{- if has "eso" .root.Values.dialects }}
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets, secretstores, pushsecrets]
+  verbs: [get, list, watch]
+- apiGroups: [generators.external-secrets.io]
+  resources: [vaultdynamicsecrets]
+  verbs: [get, list, watch]
+{{- end }}
+{{- if .part.sync }}
 # The sync holds metadata of Secrets only, but RBAC has no word for that.
 - apiGroups: [""]
   resources: [secrets]
@@ -64,6 +76,20 @@ subjects:
 - apiGroups: [""]
   resources: [namespaces]
   verbs: [get, list, watch]
+{{- if has "eso" .root.Values.dialects }}
+- apiGroups: [external-secrets.io]
+  resources: [clusterexternalsecrets, clustersecretstores, clusterpushsecrets]
+  verbs: [get, list, watch]
+- apiGroups: [generators.external-secrets.io]
+  resources: [clustergenerators]
+  verbs: [get, list, watch]
+{{- if .part.sync }}
+# The kinds of External Secrets Operator may come and go.
+- apiGroups: [apiextensions.k8s.io]
+  resources: [customresourcedefinitions]
+  verbs: [get, list, watch]
+{{- end }}
+{{- end }}
 {{- if and .part.admission (include "countersign.selfSigned" .root) }}
 # The CA is written into our own webhook configurations, and no others.
 - apiGroups: [admissionregistration.k8s.io]

@@ -37,6 +37,8 @@ vaults:
   {{- toYaml $vaults | nindent 2 }}
 enforcement:
   {{- toYaml .Values.enforcement | nindent 2 }}
+dialects: {{ toJson .Values.dialects }}
+eso: {{ toJson .Values.eso }}
 otherBackends: {{ .Values.otherBackends }}
 maxPaths: {{ int64 .Values.maxPaths }}
 recordRequester: {{ .Values.recordRequester }}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/countersign/countersign/api"
+)
+
+// surroundings are the objects that stand, one of them as it is about to be.
+type surroundings struct {
+	*GuardedJudge
+
+	instead api.Guarded
+}
+
+// Vaults implements api.Surroundings.
+func (s surroundings) Vaults() map[string]api.Vault { return s.GuardedJudge.Vaults }
+
+// Find implements api.Surroundings.
+func (s surroundings) Find(ctx context.Context, referent api.Referent) ([]api.Guarded, error) {
+	found, err := s.standing(ctx, referent)
+	if err != nil || s.instead == nil {
+		return found, err
+	}
+	kind, err := apiutil.GVKForObject(s.instead, s.Scheme)
+	if err != nil {
+		return nil, err
+	}
+	if referent.Kind.GroupKind() == kind.GroupKind() {
+		found = slices.DeleteFunc(found, func(one api.Guarded) bool {
+			return one.GetNamespace() == s.instead.GetNamespace() && one.GetName() == s.instead.GetName()
+		})
+	}
+	if referent.Means(kind, s.instead) {
+		found = append(found, s.instead)
+	}
+	return found, nil
+}
+
+func (s surroundings) standing(ctx context.Context, referent api.Referent) ([]api.Guarded, error) {
+	if referent.Name != "" {
+		object, err := s.Get(ctx, referent.Kind, client.ObjectKey{Namespace: referent.Namespace, Name: referent.Name})
+		if err != nil || object == nil {
+			return nil, err
+		}
+		return []api.Guarded{object}, nil
+	}
+	selector, err := labels.Parse(referent.Labels)
+	if err != nil {
+		return nil, err
+	}
+	return s.List(ctx, referent.Kind, client.InNamespace(referent.Namespace), client.MatchingLabelsSelector{Selector: selector})
+}
+
+// Namespaces implements api.Surroundings.
+func (s surroundings) Namespaces(ctx context.Context, selector labels.Selector) ([]string, error) {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Version: "v1", Kind: "NamespaceList"})
+	if err := s.Judge.Namespaces.List(ctx, list, client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(list.Items))
+	for i := range list.Items {
+		names[i] = list.Items[i].Name
+	}
+	return names, nil
+}
+
+// Dependents are the objects that refer to one: those of its namespace, or of
+// all where it is of the whole cluster.
+func (j *GuardedJudge) Dependents(ctx context.Context, kind schema.GroupVersionKind, object metav1.Object) ([]api.Guarded, error) {
+	var dependents []api.Guarded
+	for _, one := range j.ReferredBy[kind.GroupKind()] {
+		found, err := j.List(ctx, one, client.InNamespace(object.GetNamespace()))
+		if err != nil {
+			return nil, err
+		}
+		for _, dependent := range found {
+			if refersTo(dependent, kind, object) {
+				dependents = append(dependents, dependent)
+			}
+		}
+	}
+	return dependents, nil
+}
+
+func refersTo(dependent api.Guarded, kind schema.GroupVersionKind, object metav1.Object) bool {
+	for _, referent := range dependent.Refers() {
+		if referent.Means(kind, object) {
+			return true
+		}
+	}
+	return false
+}
+
+// List is empty for a kind that the cluster does not have.
+func (j *GuardedJudge) List(ctx context.Context, kind schema.GroupVersionKind, options ...client.ListOption) ([]api.Guarded, error) {
+	listKind := kind.GroupVersion().WithKind(kind.Kind + "List")
+	made, err := j.Scheme.New(listKind)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := made.(client.ObjectList)
+	if !ok {
+		return nil, fmt.Errorf("%T is no list", made)
+	}
+	if err := j.Objects.List(ctx, list, options...); err != nil {
+		return nil, ignoreNoKind(err)
+	}
+	var objects []api.Guarded
+	err = apimeta.EachListItem(list, func(item runtime.Object) error {
+		object, ok := item.(api.Guarded)
+		if !ok {
+			return fmt.Errorf("%T is not guarded", item)
+		}
+		objects = append(objects, object)
+		return nil
+	})
+	return objects, err
+}
+
+// Get is nil for an object, or a kind, that is not there.
+func (j *GuardedJudge) Get(ctx context.Context, kind schema.GroupVersionKind, key client.ObjectKey) (api.Guarded, error) {
+	made, err := j.Scheme.New(kind)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := made.(api.Guarded)
+	if !ok {
+		return nil, fmt.Errorf("%T is not guarded", made)
+	}
+	err = j.Objects.Get(ctx, key, object)
+	if apierrors.IsNotFound(err) || err != nil && ignoreNoKind(err) == nil {
+		return nil, nil //nolint:nilnil // That there is none is the answer.
+	}
+	return object, err
+}
+
+// ignoreNoKind: where the CRD is missing there are no objects of it.
+func ignoreNoKind(err error) error {
+	if apimeta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
