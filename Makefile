@@ -11,8 +11,8 @@ TEST_TIMEOUT ?= 15m
 FUZZ_TIME ?= 10s
 
 RUN_TOOLS := etcd kube-apiserver kube-controller-manager kubectl vault helm
-MODULES := . $(wildcard test/tools/*/ test/bench/*/)
-GENERATED := charts/countersign/files/crds ':(glob)api/**/zz_generated.*.go'
+MODULES := . $(wildcard test/tools/*/ test/bench/*/ test/monitoring/)
+GENERATED := charts/countersign/files/crds charts/countersign/README.md ':(glob)api/**/zz_generated.*.go'
 
 .DEFAULT_GOAL := help
 
@@ -79,6 +79,10 @@ test-slow: build run-tools ## Integration tests that take long; rollouts and rot
 	go test ./test/integration -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
 	go test ./test/rollout -timeout $(TEST_TIMEOUT)
 
+.PHONY: test-monitoring
+test-monitoring: build run-tools ## Ask the queries of alerts and dashboard with Prometheus' engine
+	cd test/monitoring && go vet . && go test -timeout $(TEST_TIMEOUT) .
+
 .PHONY: test-resilience
 test-resilience: build run-tools ## Faults, leases and backlogs; takes a quarter of an hour
 	go test ./test/resilience -timeout 30m
@@ -117,8 +121,9 @@ lint: lint-tools ## Run the linters
 	bin/golangci-lint run
 
 .PHONY: generate
-generate: generate-tools ## Generate deep copies and the CRD
+generate: generate-tools ## Generate deep copies, the CRD, and the table of the chart's values
 	bin/controller-gen object crd paths=./api/... output:crd:dir=charts/countersign/files/crds
+	go test ./test/chart -run '^TestReadme$$' -update
 
 .PHONY: verify
 verify: generate ## Check that generated files are current and each go.mod is tidy

@@ -49,18 +49,19 @@ func lookUp(name string, folders []string) (string, error) {
 	return "", fmt.Errorf("no %s in %s: run make tools", name, folders[len(folders)-1])
 }
 
-// ModuleRoot walks up from the working directory to go.mod.
+// ModuleRoot walks up from the working directory to where the chart is: tests
+// of a module of their own are below it.
 func ModuleRoot() (string, error) {
 	working, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for folder := working; ; folder = filepath.Dir(folder) {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+		if _, err := os.Stat(filepath.Join(folder, "charts", "countersign")); err == nil {
 			return folder, nil
 		}
 		if folder == filepath.Dir(folder) {
-			return "", fmt.Errorf("no go.mod above %s", working)
+			return "", fmt.Errorf("no charts/countersign above %s", working)
 		}
 	}
 }
