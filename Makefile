@@ -72,12 +72,13 @@ SLOW := ^Test(Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf
 
 .PHONY: test
 test: build run-tools ## Unit and integration tests
-	go test $$(go list ./... | grep -vE '/test/(cluster|e2e|release|resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
+	go test $$(go list ./... | grep -vE '/test/(cluster|e2e|install|release|resilience|rollout)$$') -skip '$(SLOW)' -timeout $(TEST_TIMEOUT)
 
 .PHONY: test-slow
-test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load
+test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load; installs with helm
 	go test ./test/integration -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
 	go test ./test/rollout -timeout $(TEST_TIMEOUT)
+	go test ./test/install -timeout $(TEST_TIMEOUT)
 
 .PHONY: test-monitoring
 test-monitoring: build run-tools ## Ask the queries of alerts and dashboard with Prometheus' engine
