@@ -68,9 +68,9 @@ func (c *cluster) install() {
 	}
 }
 
-func (c *cluster) start(deployment string) *harness.Process {
+func (c *cluster) start(deployment string, args ...string) *harness.Process {
 	c.t.Helper()
-	process, err := c.env.StartCountersign(c.t.Context(), c.release, harness.ProcessOptions{Deployment: deployment})
+	process, err := c.env.StartCountersign(c.t.Context(), c.release, harness.ProcessOptions{Deployment: deployment, Args: args})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/countersign/countersign/test/harness"
+	"github.com/countersign/countersign/test/load"
 )
 
 // TestSplit: with two Deployments, the process that the apiserver calls decides
@@ -44,6 +45,11 @@ func TestSplit(t *testing.T) {
 		}
 	}
 	c.readsOfSecrets("countersign-admission", "countersign-webhook-cert")
+	c.mayNot("countersign-admission",
+		"get secret/app -n "+tenant, "list secrets -A", "list secrets -n "+releaseNamespace, "create secrets -n "+tenant,
+		"patch secret/app -n "+tenant, "get secret/other -n "+releaseNamespace, "create serviceaccounts/token -n "+tenant,
+		"update externalsecrets/status -n "+tenant, "update configmap/countersign-last-good -n "+releaseNamespace)
+	c.mayNot("countersign", "get validatingwebhookconfiguration/countersign", "update validatingwebhookconfiguration/countersign")
 
 	// Neither needs the other: admission goes on, with the sync gone.
 	if err := sync.Stop(); err != nil {
@@ -73,5 +79,56 @@ func (c *cluster) readsOfSecrets(serviceAccount, only string) {
 	}
 	if reads == 0 {
 		c.t.Errorf("%s read nothing: the audit log is no witness", serviceAccount)
+	}
+}
+
+// mayNot asks the apiserver what a ServiceAccount may do.
+func (c *cluster) mayNot(serviceAccount string, deeds ...string) {
+	c.t.Helper()
+	for _, deed := range deeds {
+		args := append([]string{"auth", "can-i", "--as=system:serviceaccount:" + releaseNamespace + ":" + serviceAccount}, strings.Fields(deed)...)
+		if output := kubectl(c.t, c.env, "", args...); strings.TrimSpace(output.Stdout) != "no" {
+			c.t.Errorf("%s may %s: %s%s", serviceAccount, deed, output.Stdout, output.Stderr)
+		}
+	}
+}
+
+// TestSwitchToSplit: to run admission and sync apart, and together again, is an
+// upgrade like any other: under a steady load no admission fails, and the sync
+// goes on.
+func TestSwitchToSplit(t *testing.T) {
+	c := newCluster(t, nil)
+	c.install()
+	const drain = "--shutdown-delay=3s"
+	both := c.start("countersign", drain)
+	steady := load.Start(t, load.Options{Client: c.env.Client, Namespace: tenant, Role: role, PerSecond: 40, Standing: 4})
+
+	c.release.Values["split"] = true
+	c.install()
+	admission, sync := c.start("countersign", drain), c.start("countersign-sync", drain)
+	c.stop(both)
+	c.admitted("apart")
+	c.awaitSecret("apart")
+
+	c.release.Values["split"] = false
+	c.install()
+	c.start("countersign", drain)
+	c.stop(admission, sync)
+	c.admitted("together")
+	c.awaitSecret("together")
+
+	tally := steady.End()
+	t.Log(tally)
+	if err := tally.NothingFailed(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (c *cluster) stop(processes ...*harness.Process) {
+	c.t.Helper()
+	for _, process := range processes {
+		if err := process.Stop(); err != nil {
+			c.t.Fatal(err)
+		}
 	}
 }
