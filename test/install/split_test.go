@@ -1,9 +1,15 @@
 package install
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/test/harness"
 	"github.com/countersign/countersign/test/load"
@@ -51,6 +57,12 @@ func TestSplit(t *testing.T) {
 		"update externalsecrets/status -n "+tenant, "update configmap/countersign-last-good -n "+releaseNamespace)
 	c.mayNot("countersign", "get validatingwebhookconfiguration/countersign", "update validatingwebhookconfiguration/countersign")
 
+	if connection, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", sync.WebhookPort)); err == nil {
+		_ = connection.Close()
+		t.Error("the sync listens for webhooks")
+	}
+	c.policyIsKept()
+
 	// Neither needs the other: admission goes on, with the sync gone.
 	if err := sync.Stop(); err != nil {
 		t.Fatal(err)
@@ -58,6 +70,27 @@ func TestSplit(t *testing.T) {
 	c.admitted("another")
 	c.start("countersign-sync")
 	c.awaitSecret("another")
+}
+
+// policyIsKept: admission checks a policy before it is stored, and what is in
+// force is kept for the next start, which is the sync's.
+func (c *cluster) policyIsKept() {
+	c.t.Helper()
+	const invalid = `{"data":{"policy.yaml":"apiVersion: countersign.dev/v1alpha1\nkind: AccessPolicy\nallow: [{name: a}]\n"}}`
+	output := kubectl(c.t, c.env, "", "patch", "configmap", "countersign-policy", "-n", releaseNamespace, "--type=merge", "-p", invalid)
+	if output.ExitCode == 0 || !strings.Contains(output.Stderr, "allow[0].paths: Required value") {
+		c.t.Errorf("an invalid policy: %s%s", output.Stdout, output.Stderr)
+	}
+	harness.Await(c.t, within, func(ctx context.Context) error {
+		kept := &corev1.ConfigMap{}
+		if err := c.env.Client.Get(ctx, client.ObjectKey{Namespace: releaseNamespace, Name: "countersign-last-good"}, kept); err != nil {
+			return err
+		}
+		if len(kept.BinaryData) == 0 {
+			return errors.New("no policy is kept")
+		}
+		return nil
+	})
 }
 
 // readsOfSecrets checks that a ServiceAccount has read that Secret, and no other.
