@@ -68,7 +68,7 @@ test-e2e: ## Tests on the cluster of "make cluster", or on that of E2E_KUBECONFI
 
 # Integration tests that take long: policy over restarts, bypasses with and
 # without admission, GitOps tools, coming from kubernetes-external-secrets.
-SLOW := ^Test(Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)
+SLOW := ^Test(RacingPairs|Bypass|Takeover|BreakGlass|BadEdit|LastGoodIsTheLeaders|AuditLogOf|FloorHolds|FloorAndExisting|DeletedPolicy|BadPolicyAt|StatusOneEvent|GitOpsSees|GuardWarns|Identity$$|Instances$$|ResyncTells|PolicyThatDoes|NamespaceGone|ReadingPage)
 
 .PHONY: test
 test: build run-tools ## Unit and integration tests
@@ -76,7 +76,7 @@ test: build run-tools ## Unit and integration tests
 
 .PHONY: test-slow
 test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load; installs with helm
-	go test ./test/integration -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
+	go test ./test/integration ./test/guard -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
 	go test ./test/rollout -timeout $(TEST_TIMEOUT)
 	go test ./test/install -timeout $(TEST_TIMEOUT)
 
