@@ -79,7 +79,10 @@ func alertCases() map[string]alertCase {
 			`countersign_queue_oldest_seconds{` + ours + `, lane="backlog"} 0+7x120`,
 		},
 		"CountersignNobodySyncs": {
-			`countersign_queue_length{` + ours + `, lane="fresh"} 1x100 stale`, `countersign_queue_length{` + ours + `, lane="fresh"} 0x120`,
+			`leader_election_master_status{` + ours + `, name="countersign", pod="a"} 0x120
+  leader_election_master_status{` + ours + `, name="countersign-admission", pod="a"} 1x120`,
+			`leader_election_master_status{` + ours + `, name="countersign", pod="a"} 0x120
+  leader_election_master_status{` + ours + `, name="countersign", pod="b"} 1x120`,
 		},
 		"CountersignPanics": {
 			`countersign_webhook_panics_total{` + ours + `, path="/enforce"} 0x100 1x20`,
