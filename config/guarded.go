@@ -3,11 +3,9 @@ package config
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
@@ -31,13 +29,14 @@ type GuardedJudge struct {
 	OtherBackends OtherBackends
 }
 
-// GuardedVaults are the Vaults as objects may name them.
-func (s *Settings) GuardedVaults() (map[string]api.Vault, error) {
+// GuardedVaults are the Vaults as objects may name them. What reads the files
+// of their CAs is given.
+func (s *Settings) GuardedVaults(readFile func(path string) ([]byte, error)) (map[string]api.Vault, error) {
 	vaults := map[string]api.Vault{}
 	for name, vault := range s.Vaults {
 		one := api.Vault{Address: vault.Address, Namespace: vault.Namespace, Audience: vault.Audience}
 		if vault.CAFile != "" {
-			ca, err := os.ReadFile(vault.CAFile)
+			ca, err := readFile(vault.CAFile)
 			if err != nil {
 				return nil, fmt.Errorf("vault %q: CA: %w", name, err)
 			}
@@ -51,15 +50,9 @@ func (s *Settings) GuardedVaults() (map[string]api.Vault, error) {
 // Evaluate judges an object by what it and all that it refers to ask now. An
 // error means that it could not be judged.
 func (j *GuardedJudge) Evaluate(ctx context.Context, object api.Guarded) (*policy.Verdict, error) {
-	claims, err := object.Claims(ctx, surroundings{GuardedJudge: j})
+	claims, err := j.OtherBackends.Claims(ctx, object, j.Surroundings())
 	if err != nil {
 		return nil, err
-	}
-	if at := object.OtherProvider(); at != nil && j.OtherBackends == RefuseOthers {
-		claims = append(claims, &policy.Claim{
-			Namespace: object.GetNamespace(),
-			Problems:  field.ErrorList{field.Forbidden(at, "this cluster admits Vault only")},
-		})
 	}
 	verdicts := []*policy.Verdict{{Revision: j.Policy().Revision()}}
 	for _, claim := range claims {

@@ -218,7 +218,7 @@ func TestGuardedVaults(t *testing.T) {
 		"default": {Address: "https://a", Namespace: "ns", Audience: "vault", CAFile: file},
 		"plain":   {Address: "https://b"},
 	}}
-	got, err := settings.GuardedVaults()
+	got, err := settings.GuardedVaults(os.ReadFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestGuardedVaults(t *testing.T) {
 		t.Error(diff)
 	}
 	settings.Vaults["default"] = Vault{CAFile: file + ".gone"}
-	if _, err := settings.GuardedVaults(); err == nil || !strings.Contains(err.Error(), `vault "default": CA`) {
+	if _, err := settings.GuardedVaults(os.ReadFile); err == nil || !strings.Contains(err.Error(), `vault "default": CA`) {
 		t.Errorf("got %v", err)
 	}
 }

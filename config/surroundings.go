@@ -24,6 +24,9 @@ type surroundings struct {
 	instead api.Guarded
 }
 
+// Surroundings are the objects that stand.
+func (j *GuardedJudge) Surroundings() api.Surroundings { return surroundings{GuardedJudge: j} }
+
 // Vaults implements api.Surroundings.
 func (s surroundings) Vaults() map[string]api.Vault { return s.GuardedJudge.Vaults }
 
@@ -116,7 +119,7 @@ func (j *GuardedJudge) List(ctx context.Context, kind schema.GroupVersionKind, o
 		return nil, fmt.Errorf("%T is no list", made)
 	}
 	if err := j.Objects.List(ctx, list, options...); err != nil {
-		return nil, ignoreNoKind(err)
+		return nil, IgnoreNoKind(err)
 	}
 	var objects []api.Guarded
 	err = apimeta.EachListItem(list, func(item runtime.Object) error {
@@ -141,14 +144,15 @@ func (j *GuardedJudge) Get(ctx context.Context, kind schema.GroupVersionKind, ke
 		return nil, fmt.Errorf("%T is not guarded", made)
 	}
 	err = j.Objects.Get(ctx, key, object)
-	if apierrors.IsNotFound(err) || err != nil && ignoreNoKind(err) == nil {
+	if apierrors.IsNotFound(err) || err != nil && IgnoreNoKind(err) == nil {
 		return nil, nil //nolint:nilnil // That there is none is the answer.
 	}
 	return object, err
 }
 
-// ignoreNoKind: where the CRD is missing there are no objects of it.
-func ignoreNoKind(err error) error {
+// IgnoreNoKind leaves out the errors of a cluster without the CRD: it has no
+// objects of it.
+func IgnoreNoKind(err error) error {
 	if apimeta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
 		return nil
 	}

@@ -69,6 +69,15 @@ func (n *trie) eachChild(visit func(*trie)) {
 	}
 }
 
+// Meets reports whether a pattern matches the path, or any of the paths that are
+// asked for below it.
+func (r *Read) Meets(pattern, namespace string) bool {
+	if r.Subtree {
+		return meetsBelow(pattern, r.Path, namespace)
+	}
+	return MatchesPattern(pattern, r.Path, namespace)
+}
+
 // coversBelow compares one pattern with everything below a path.
 func coversBelow(pattern, path, namespace string) bool {
 	return strings.HasSuffix(pattern, "/*") && MatchesPattern(pattern, path+"/x", namespace)

@@ -127,3 +127,29 @@ func FuzzSubtree(f *testing.F) {
 		}
 	})
 }
+
+// A pattern meets what a read asks for: the path, or anything below it.
+func TestReadMeets(t *testing.T) {
+	tests := map[string]struct {
+		read    Read
+		pattern string
+		want    bool
+	}{
+		"the path":                    {Read{Path: "secret/data/a/b"}, "secret/data/a/b", true},
+		"above the path":              {Read{Path: "secret/data/a/b"}, "secret/data/a", false},
+		"the tree above it":           {Read{Path: "secret/data/a/b"}, "secret/data/a/*", true},
+		"a path of the tree":          {Read{Path: "secret/data/a", Subtree: true}, "secret/data/a/b", true},
+		"a tree of the tree":          {Read{Path: "secret/data/a", Subtree: true}, "secret/data/a/b/*", true},
+		"by the namespace":            {Read{Path: "secret/data", Subtree: true}, "secret/data/{namespace}/b", true},
+		"the path that is not in it":  {Read{Path: "secret/data/a", Subtree: true}, "secret/data/a", false},
+		"a path of another tree":      {Read{Path: "secret/data/a", Subtree: true}, "secret/data/c/b", false},
+		"the tree of all around them": {Read{Path: "secret/data/a", Subtree: true}, "secret/data/*", true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.read.Meets(tc.pattern, "team-a"); got != tc.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

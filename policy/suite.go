@@ -30,8 +30,9 @@ type SuiteSettings struct {
 	Vaults      map[string]SuiteVault `json:"vaults,omitempty"`
 }
 
-// SuiteVault is what requests to a Vault leave out.
+// SuiteVault is where a Vault is, and what requests to it leave out.
 type SuiteVault struct {
+	Address   string `json:"address,omitempty"`
 	Namespace string `json:"namespace,omitempty"`
 	AuthMount string `json:"authMount,omitempty"`
 	Role      string `json:"role,omitempty"`

@@ -43,7 +43,7 @@ func (e *EnforceGuarded[T]) ValidateUpdate(ctx context.Context, old, object T) (
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
-	anew, err := requestAsksAnew(request)
+	anew, err := AsksAnew(request.Object.Raw, request.OldObject.Raw)
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}
@@ -97,15 +97,16 @@ func stampWarnings(object api.Guarded) admission.Warnings {
 	return nil
 }
 
-// requestAsksAnew reports whether an update is stamped.
-func requestAsksAnew(request admission.Request) (bool, error) {
-	object, err := decodeStamped(request.Object.Raw)
+// AsksAnew reports whether an update, from one JSON object to another, is
+// stamped: only then a guarded object is judged.
+func AsksAnew(object, old []byte) (bool, error) {
+	is, err := decodeStamped(object)
 	if err != nil {
 		return false, err
 	}
-	old, err := decodeStamped(request.OldObject.Raw)
+	was, err := decodeStamped(old)
 	if err != nil {
 		return false, err
 	}
-	return asksAnew(object, old), nil
+	return asksAnew(is, was), nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -47,7 +48,7 @@ func guarded(settings *config.Settings) []guardedKind {
 
 // newGuardedJudge reads the objects where it is told to.
 func newGuardedJudge(judge *config.Judge, objects client.Reader, settings *config.Settings) (*config.GuardedJudge, error) {
-	vaults, err := settings.GuardedVaults()
+	vaults, err := settings.GuardedVaults(os.ReadFile)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func claimsOfEach(ctx context.Context, around api.Surroundings, selectors []*met
 	if err != nil {
 		return nil, err
 	}
-	around = &remembering{Surroundings: around, found: map[api.Referent][]api.Guarded{}}
+	around = api.Remember(around)
 	for _, name := range names {
 		asker := &asker{Surroundings: around, namespace: name}
 		if err := ask(asker); err != nil {
@@ -84,23 +84,4 @@ func namespaces(ctx context.Context, around api.Surroundings, selectors []*metav
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-// remembering reads each object once for all namespaces.
-type remembering struct {
-	api.Surroundings
-
-	found map[api.Referent][]api.Guarded
-}
-
-// Find asks once for each reference.
-func (r *remembering) Find(ctx context.Context, to api.Referent) ([]api.Guarded, error) {
-	if objects, known := r.found[to]; known {
-		return objects, nil
-	}
-	objects, err := r.Surroundings.Find(ctx, to)
-	if err == nil {
-		r.found[to] = objects
-	}
-	return objects, err
 }
