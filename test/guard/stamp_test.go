@@ -20,11 +20,11 @@ type seen struct {
 	Labels, Annotations map[string]string
 }
 
-func (n *tenant) seen() seen {
+func (n *tenant) seen(name string) seen {
 	n.t.Helper()
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "external-secrets.io", Version: "v1", Kind: "ExternalSecret"})
-	if err := n.env.Client.Get(n.t.Context(), client.ObjectKey{Namespace: n.ns, Name: "app"}, object); err != nil {
+	if err := n.env.Client.Get(n.t.Context(), client.ObjectKey{Namespace: n.ns, Name: name}, object); err != nil {
 		n.t.Fatal(err)
 	}
 	annotations := object.GetAnnotations()
@@ -37,21 +37,21 @@ func (n *tenant) seen() seen {
 func TestStampHasESORefresh(t *testing.T) {
 	n := newTenant(t)
 	n.apply(store("vault", "reader"), external("app", "NS/app"))
-	created := n.seen()
+	created := n.seen("app")
 	if created.Annotations[api.StampedAt] == "" || created.Annotations[api.StampedBy] != "" {
 		t.Errorf("annotations %v", created.Annotations)
 	}
 	n.apply(external("app", "NS/app"))
-	if diff := cmp.Diff(created, n.seen()); diff != "" {
+	if diff := cmp.Diff(created, n.seen("app")); diff != "" {
 		t.Errorf("an apply that changes nothing: %s", diff)
 	}
 	n.do("", "annotate", "externalsecrets.external-secrets.io", "app", "-n", n.ns, api.Resync+"=1")
-	resynced := n.seen()
+	resynced := n.seen("app")
 	if resynced.Annotations[api.StampedAt] <= created.Annotations[api.StampedAt] {
 		t.Errorf("not stamped: %v", resynced.Annotations)
 	}
 	n.apply(external("app", "NS/app", "NS/more"))
-	if changed := n.seen(); changed.Annotations[api.StampedAt] <= resynced.Annotations[api.StampedAt] || changed.Generation == resynced.Generation {
+	if changed := n.seen("app"); changed.Annotations[api.StampedAt] <= resynced.Annotations[api.StampedAt] || changed.Generation == resynced.Generation {
 		t.Errorf("not stamped: %v", changed.Annotations)
 	}
 }
