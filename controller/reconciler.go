@@ -43,6 +43,8 @@ type Reconciler struct {
 	ControllerID string
 	// ResyncInterval has every object read again in that time; 0 is never.
 	ResyncInterval time.Duration
+	// Workers is how many objects are synced at a time.
+	Workers int
 	// Restores remembers how often each Secret was restored of late.
 	Restores *flowcontrol.Backoff
 	// Metrics count the syncs.

@@ -26,9 +26,9 @@ import (
 	"github.com/countersign/countersign/controller/vault"
 )
 
-// workers is how many objects are synced at a time. Most of them wait, for the
-// budget or for Vault's answer; the budget bounds what Vault sees.
-const workers = 48
+// DefaultWorkers is how many objects are synced at a time. Most of them wait, for
+// the budget or for Vault's answer; the budget bounds what Vault sees.
+const DefaultWorkers = 48
 
 // Triggers have objects looked at again that nobody has changed.
 type Triggers struct {
@@ -49,7 +49,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Tr
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(name).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers, NewQueue: newQueue(registry)}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: r.Workers, NewQueue: newQueue(r.Workers, registry)}).
 		For(r.New()).
 		// A Secret has the name of its object, whoever owns it: one that stands
 		// in the way matters as much as one that was deleted.
@@ -69,7 +69,7 @@ func (r *Reconciler) forgetRestores(ctx context.Context) error {
 }
 
 // newQueue is called when the controller starts.
-func newQueue(registry prometheus.Registerer) func(string, workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+func newQueue(workers int, registry prometheus.Registerer) func(string, workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 	return func(name string, limiter workqueue.TypedRateLimiter[reconcile.Request]) workqueue.TypedRateLimitingInterface[reconcile.Request] {
 		queue := fairqueue.New(name, workers, limiter, clock.RealClock{})
 		registry.MustRegister(queue)

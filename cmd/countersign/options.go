@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/countersign/countersign/controller"
 )
 
 // serveOptions are the flags of "countersign serve": where the process runs.
@@ -33,6 +35,7 @@ type serveOptions struct {
 	shutdownDelay        time.Duration
 	controllerID         string
 	resyncInterval       time.Duration
+	workers              int
 	watchNamespaces      []string
 	kubeAPIQPS           float32
 	once                 bool
@@ -67,6 +70,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.controllerID, "controller-id", "", "sync objects whose spec.controllerId is this; empty: those that have none")
 	flags.BoolVar(&o.once, "once", false, "sync everything that is due once, say what is not ready, and end; no webhooks, no leader election")
 	flags.DurationVar(&o.resyncInterval, "resync-interval", 0, "have every object read again in this time, spread evenly; 0: only when it changes")
+	flags.IntVar(&o.workers, "workers", controller.DefaultWorkers, "how many objects are synced at a time; the budget bounds what Vault sees of it")
 	flags.StringSliceVar(&o.watchNamespaces, "watch-namespaces", nil, "know objects of these namespaces only; empty: of all")
 	flags.Float32Var(&o.kubeAPIQPS, "kube-api-qps", -1, "highest rate of requests to the apiserver; below 0 it is the apiserver's to govern")
 	flags.DurationVar(&o.shutdownDelay, "shutdown-delay", 10*time.Second, "how long to serve on after SIGTERM, while Services forget the pod")
@@ -93,6 +97,9 @@ func (o *serveOptions) validate() error {
 	}
 	if o.resyncInterval != 0 && o.resyncInterval < shortestInterval {
 		errs = append(errs, fmt.Errorf("--resync-interval %s: want 0 or at least %s", o.resyncInterval, shortestInterval))
+	}
+	if o.workers < 1 {
+		errs = append(errs, fmt.Errorf("--workers %d: want at least 1", o.workers))
 	}
 	if o.kubeAPIQPS == 0 {
 		errs = append(errs, errors.New("--kube-api-qps 0: want a rate, or -1 for none"))

@@ -20,6 +20,7 @@ func TestServeOptions(t *testing.T) {
 		"an interval":        {[]string{"--resync-interval=1h"}, ""},
 		"too short interval": {[]string{"--resync-interval=10s"}, "--resync-interval 10s: want 0 or at least 1m0s"},
 		"negative interval":  {[]string{"--resync-interval=-1h"}, "--resync-interval -1h0m0s: want 0 or at least 1m0s"},
+		"no worker":          {[]string{"--workers=0"}, "--workers 0: want at least 1"},
 		"a rate":             {[]string{"--kube-api-qps=50"}, ""},
 		"no rate at all":     {[]string{"--kube-api-qps=0"}, "--kube-api-qps 0: want a rate, or -1 for none"},
 		"log level":          {[]string{"--log-level=loud"}, `--log-level "loud": want error, info, debug or trace`},

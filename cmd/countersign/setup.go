@@ -133,7 +133,7 @@ func (w *wiring) reconciler(of dialect) *controller.Reconciler {
 		Restores: controller.NewRestores(clock.RealClock{}),
 		Metrics:  controller.NewMetrics(metrics.Registry, of.name()),
 
-		ControllerID: w.options.controllerID, ResyncInterval: w.options.resyncInterval,
+		ControllerID: w.options.controllerID, ResyncInterval: w.options.resyncInterval, Workers: w.options.workers,
 	}
 }
 
