@@ -12,20 +12,37 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/countersign/countersign/test/harness"
 )
 
 // TestNamespaced: with watchNamespaces the process does all its work with Roles
 // of these namespaces, and nobody elsewhere is asked or held up.
 func TestNamespaced(t *testing.T) {
-	c := newCluster(t, map[string]any{
-		"watchNamespaces": []any{tenant},
-		"certificates":    map[string]any{"mode": "cert-manager"},
-	})
+	for name, split := range map[string]bool{"one Deployment": false, "two": true} {
+		t.Run(name, func(t *testing.T) {
+			newCluster(t, map[string]any{
+				"watchNamespaces": []any{tenant},
+				"certificates":    map[string]any{"mode": "cert-manager"},
+				"split":           split,
+			}).staysInItsNamespaces()
+		})
+	}
+}
+
+func (c *cluster) staysInItsNamespaces() {
+	t := c.t
+	t.Helper()
 	installOthers(t, c.env)
 	createNamespace(t, c.env, "elsewhere", nil)
 	c.install()
 	c.actAsCertManager()
-	process := c.start("")
+	processes := []*harness.Process{c.start("countersign")}
+	if c.release.Values["split"] == true {
+		processes = append(processes, c.start("countersign-sync"))
+		c.mayNot("countersign-admission", "list secrets -A", "get secret/countersign-webhook-tls -n "+releaseNamespace, "create leases -n "+releaseNamespace)
+	}
+	c.mayNot("countersign", "list secrets -A", "list externalsecrets -A", "get secret/app -n elsewhere", "list secrets -n "+releaseNamespace)
 
 	c.refused("foreign", fmt.Sprintf(spec, "team-b"), "kubernetes/data/team-b/app")
 	c.refused("sneaky", fmt.Sprintf(spec, ".."), `segment`)
@@ -51,9 +68,7 @@ func TestNamespaced(t *testing.T) {
 			t.Errorf("Vault was asked for elsewhere: %+v", entry)
 		}
 	}
-	if err := process.Stop(); err != nil {
-		t.Error(err)
-	}
+	c.stop(processes...)
 }
 
 // actAsCertManager issues what the chart's Certificate asks for, and has the
