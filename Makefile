@@ -11,7 +11,8 @@ TEST_TIMEOUT ?= 15m
 FUZZ_TIME ?= 10s
 
 RUN_TOOLS := etcd kube-apiserver kube-controller-manager kubectl vault helm
-MODULES := . $(wildcard test/tools/*/ test/bench/*/ test/monitoring/)
+MODULES := . $(wildcard test/tools/*/ test/bench/ test/monitoring/)
+BENCHES := policy admission fleet
 GENERATED := charts/countersign/files/crds charts/countersign/README.md ':(glob)api/**/zz_generated.*.go'
 
 .DEFAULT_GOAL := help
@@ -101,25 +102,22 @@ fuzz: ## Run each fuzz test for FUZZ_TIME
 	  done; \
 	done
 
-.PHONY: bench-policy
-bench-policy: ## Measure the policy engine beside regular expressions and CEL
-	@cd test/bench/policy && go vet ./... && go test ./... >&2 && go run .
+# Each writes its page; the sizes are flags: make bench-fleet BENCH_FLAGS="-runs 1".
+.PHONY: bench $(BENCHES:%=bench-%)
+bench: ## Measure everything, into docs/benchmarks; takes an hour or more
+	@$(MAKE) -j1 --keep-going $(BENCHES:%=bench-%)
+$(BENCHES:%=bench-%): bench-%: build run-tools
+	cd test/bench && go run ./$* -folder ../../docs/benchmarks $(BENCH_FLAGS)
 
-.PHONY: bench-admission
-bench-admission: build run-tools ## Measure what admission adds to a create
-	@go run ./test/bench/admission
-
-.PHONY: bench-fleet
-bench-fleet: build run-tools ## Measure a cold sync of 573 namespaces
-	@go run ./test/bench/fleet
-
-.PHONY: bench
-bench: bench-policy bench-admission bench-fleet ## Measure all of that
+.PHONY: test-bench
+test-bench: build run-tools ## Run the benchmarks small: their numbers say nothing, their pages are complete
+	cd test/bench && go vet ./... && go test ./... -timeout $(TEST_TIMEOUT)
 
 .PHONY: lint
 lint: lint-tools ## Run the linters
 	bin/golangci-lint config verify
 	bin/golangci-lint run
+	cd test/bench && ../../bin/golangci-lint run
 
 .PHONY: generate
 generate: generate-tools ## Generate deep copies, the CRD, and the table of the chart's values

@@ -1,59 +1,83 @@
 // Command admission measures what admission adds to a create: nothing at all, a
-// ValidatingAdmissionPolicy with a prefix rule, and Countersign, each with one
-// rule and with 10,000. All of them take turns on one real apiserver, so that
-// the ratios are of one run. "make bench-admission" prints a Markdown table.
+// ValidatingAdmissionPolicy with a prefix rule, and Countersign, each with as
+// many rules, asked by one client and by many. All of them take turns on one real
+// apiserver, so that the ratios are of one run. "make bench-admission" writes the
+// page.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
-
-	kesv1 "github.com/countersign/countersign/api/kes/v1"
-	"github.com/countersign/countersign/test/harness"
+	"github.com/countersign/countersign/test/bench/report"
+	"github.com/countersign/countersign/test/bench/stage"
 )
 
-// manyRules is the number that a large installation may have.
-const manyRules = 10_000
+// size of the measurement.
+type size struct {
+	rules, clients []int
+	// Each setup is asked for so long, in that many turns.
+	turns int
+	turn  time.Duration
+}
 
 func main() {
-	if err := run(); err != nil {
+	folder := flag.String("folder", "", "folder for the page and its plots; empty: print the page")
+	turns := flag.Int("turns", 5, "turns of each setup")
+	turn := flag.Duration("turn", 3*time.Second, "how long a turn lasts")
+	flag.Parse()
+	if err := run(*folder, size{[]int{1, 100, 10_000}, []int{1, 16}, *turns, *turn}); err != nil {
 		fmt.Fprintln(os.Stderr, "admission:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(folder string, size size) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
 	defer stop()
-	env, err := harness.Start(ctx, harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}})
+	environment, err := report.NewEnvironment()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = env.Stop() }()
-	s, err := setUp(ctx, env)
+	base, err := stage.New(ctx)
 	if err != nil {
 		return err
 	}
-	var rows []row
-	for _, rules := range []int{1, manyRules} {
-		if err := s.setRules(ctx, rules); err != nil {
-			return err
-		}
-		measured, err := s.measure(ctx, rules)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, measured...)
+	rows, err := measureAll(ctx, base, size)
+	if err = errors.Join(err, base.Versions(ctx, environment), base.Stop()); err != nil {
+		return err
 	}
-	printTable(os.Stdout, rows)
-	return nil
+	environment.Notef("each setup had %d turns of %s; a create is a dry run: everything but the write to etcd", size.turns, size.turn)
+	page, err := newPage(rows, environment)
+	if err != nil {
+		return err
+	}
+	return page.Write(folder, os.Stdout)
 }
 
-// sample is how long one create took.
-type sample = time.Duration
+func measureAll(ctx context.Context, base *stage.Stage, size size) ([]row, error) {
+	s, err := setUp(ctx, base.Env)
+	if err != nil {
+		return nil, err
+	}
+	var rows []row
+	for _, rules := range size.rules {
+		if err := s.setRules(ctx, rules); err != nil {
+			return nil, err
+		}
+		for _, clients := range size.clients {
+			measured, err := s.measure(ctx, rules, clients, size)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, measured...)
+		}
+	}
+	return rows, nil
+}

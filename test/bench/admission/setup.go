@@ -7,13 +7,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign/countersign/test/harness"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/countersign/countersign/test/harness"
 )
 
 const (
@@ -32,15 +31,15 @@ const (
 	setupCountersign = "countersign"
 )
 
-// stage is the apiserver with everything that admits, each for a namespace of
+// stand is the apiserver with everything that admits, each for a namespace of
 // its own.
-type stage struct {
+type stand struct {
 	env     *harness.Env
 	process *harness.Process
 }
 
-func setUp(ctx context.Context, env *harness.Env) (*stage, error) {
-	s := &stage{env: env}
+func setUp(ctx context.Context, env *harness.Env) (*stand, error) {
+	s := &stand{env: env}
 	release := harness.Release{Name: "countersign", Namespace: releaseNamespace, Values: map[string]any{
 		"vault":  map[string]any{"address": env.Vault.Addr},
 		"policy": map[string]any{"mounts": map[string]any{"kv": map[string]any{"kv": 2}}},
@@ -65,7 +64,7 @@ func setUp(ctx context.Context, env *harness.Env) (*stage, error) {
 }
 
 // confine has Countersign admit its namespace only, its floor included.
-func (s *stage) confine(ctx context.Context) error {
+func (s *stand) confine(ctx context.Context) error {
 	selector := fmt.Sprintf(`{"matchLabels":{%q:%q}}`, setupLabel, setupCountersign)
 	webhooks := func(n int) client.Patch {
 		operations := make([]string, n)
@@ -85,7 +84,7 @@ func (s *stage) confine(ctx context.Context) error {
 
 // createCEL makes the policy that one would write without Countersign: each key
 // begins with one of the prefixes in a ConfigMap.
-func (s *stage) createCEL(ctx context.Context) error {
+func (s *stand) createCEL(ctx context.Context) error {
 	kind := &admissionregistrationv1.ParamKind{APIVersion: "v1", Kind: "ConfigMap"}
 	rule := admissionregistrationv1.NamedRuleWithOperations{RuleWithOperations: admissionregistrationv1.RuleWithOperations{
 		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
@@ -115,7 +114,7 @@ func (s *stage) createCEL(ctx context.Context) error {
 }
 
 // setRules gives both the same number of rules; the one that allows is the last.
-func (s *stage) setRules(ctx context.Context, number int) error {
+func (s *stand) setRules(ctx context.Context, number int) error {
 	prefixes := make([]string, number)
 	for i := range prefixes {
 		prefixes[i] = fmt.Sprintf("kv/data/app-%d/", i)
@@ -149,7 +148,7 @@ func policyOf(part int, prefixes []string) *corev1.ConfigMap {
 	}
 }
 
-func (s *stage) put(ctx context.Context, configMap *corev1.ConfigMap) error {
+func (s *stand) put(ctx context.Context, configMap *corev1.ConfigMap) error {
 	err := s.env.Client.Create(ctx, configMap.DeepCopy())
 	if err == nil {
 		return nil
@@ -158,7 +157,7 @@ func (s *stage) put(ctx context.Context, configMap *corev1.ConfigMap) error {
 }
 
 // awaitRules returns when both refuse and allow by the new rules.
-func (s *stage) awaitRules(ctx context.Context) error {
+func (s *stand) awaitRules(ctx context.Context) error {
 	return harness.Eventually(ctx, 100*time.Millisecond, time.Minute, func(ctx context.Context) error {
 		for _, setup := range []string{setupCEL, setupCountersign} {
 			if err := s.create(ctx, setup, "allowed"); err != nil {
@@ -173,7 +172,7 @@ func (s *stage) awaitRules(ctx context.Context) error {
 }
 
 // hasRule reports whether there is a rule for app-N.
-func (s *stage) hasRule(ctx context.Context, n int) bool {
+func (s *stand) hasRule(ctx context.Context, n int) bool {
 	parameters := &corev1.ConfigMap{}
 	err := s.env.Client.Get(ctx, client.ObjectKey{Namespace: releaseNamespace, Name: celName}, parameters)
 	return err == nil && strings.Contains(parameters.Data[celName], fmt.Sprintf("app-%d/", n))

@@ -2,8 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/countersign/countersign/test/bench/report"
 )
 
 // The engines agree: what is measured is the same decision.
@@ -35,6 +40,25 @@ func foreign(rules []rule) []request {
 		requests[i].path = "secret/data/team-9999/" + strconv.Itoa(i)
 	}
 	return requests
+}
+
+// The page, small: its numbers are of no use. Growth may be anything then.
+func TestPage(t *testing.T) {
+	page, err := newPage(&report.Environment{}, 1, []int{10, 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	written := page.Write(folder, nil)
+	text, err := os.ReadFile(filepath.Join(folder, "policy.md"))
+	if err != nil {
+		t.Fatal(err, written)
+	}
+	for _, want := range []string{"| rules | Countersign | regular expressions | ratio | CEL | ratio |", "## Countersign alone", "(policy-denied.svg)", "with 20 rules, of the time with 10"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q:\n%s", want, text)
+		}
+	}
 }
 
 func BenchmarkAllowed(b *testing.B) { benchmark(b, measureAllowed) }

@@ -3,47 +3,37 @@ package main
 import (
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"testing"
-)
 
-// Each cell of the table is the best of several runs: other work on the machine
-// makes a run longer, never shorter.
-const (
-	benchTime = "100ms"
-	runs      = 7
+	"github.com/countersign/countersign/test/bench/report"
 )
 
 func main() {
 	testing.Init()
+	folder := flag.String("folder", "", "folder for the page and its plots; empty: print the page")
+	benchTime := flag.String("run", "100ms", "how long one run lasts")
+	runs := flag.Int("runs", 7, "runs of each; the table has the best: other work on the machine makes a run longer, never shorter")
+	flag.Parse()
+	if err := run(*folder, *benchTime, *runs, sizes()); err != nil {
+		fmt.Fprintln(os.Stderr, "policy:", err)
+		os.Exit(1)
+	}
+}
+
+func run(folder, benchTime string, runs int, sizes []int) error {
 	if err := flag.Set("test.benchtime", benchTime); err != nil {
-		fail(err)
+		return err
 	}
-	if err := report(os.Stdout); err != nil {
-		fail(err)
+	environment, err := report.NewEnvironment()
+	if err != nil {
+		return err
 	}
-}
-
-func fail(err error) {
-	fmt.Fprintln(os.Stderr, "bench-policy:", err)
-	os.Exit(1)
-}
-
-// report prints the machine and a table for each thing measured.
-func report(out io.Writer) error {
-	about(out)
-	for _, one := range []struct {
-		title   string
-		measure measurement
-	}{
-		{"An allowed request", measureAllowed},
-		{"A denied request (Countersign's with the message that explains it)", measureDenied},
-		{"Compile", measureCompile},
-	} {
-		if err := printTable(out, one.title, one.measure); err != nil {
-			return err
-		}
+	addVersions(environment)
+	environment.Notef("each number is the best of %d runs of %s", runs, benchTime)
+	page, err := newPage(environment, runs, sizes)
+	if err != nil {
+		return err
 	}
-	return printCosts(out)
+	return page.Write(folder, os.Stdout)
 }
