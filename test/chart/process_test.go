@@ -23,11 +23,13 @@ func serveFlags() *flag.FlagSet {
 	flags.SetOutput(io.Discard)
 	for _, name := range []string{
 		"config", "namespace", "webhook-host", "cert-mode", "cert-dir", "cert-secret", "service-name", "cert-extra-dns",
-		"webhook-configuration", "last-good", "metrics-bind-address", "health-probe-bind-address", "log-level", "watch-namespaces",
+		"webhook-configuration", "last-good", "metrics-bind-address", "health-probe-bind-address", "log-level", "watch-namespaces", "controller-id",
 	} {
 		flags.String(name, "", "")
 	}
 	flags.Int("webhook-port", 0, "")
+	flags.Duration("resync-interval", 0, "")
+	flags.Float64("kube-api-qps", 0, "")
 	for _, name := range []string{"leader-elect", "admission", "sync"} {
 		flags.Bool(name, true, "")
 	}
