@@ -64,7 +64,7 @@ cluster-down: ## Remove every trace of the cluster
 
 .PHONY: test-e2e
 test-e2e: ## Tests on the cluster of "make cluster", or on that of E2E_KUBECONFIG
-	@[[ -n $${E2E_KUBECONFIG:-} ]] || $(MAKE) cluster
+	@[[ -n $${E2E_KUBECONFIG:-} ]] || { $(MAKE) cluster; go test ./test/cluster -timeout 5m; }
 	go test ./test/e2e -v -timeout 20m
 
 # Integration tests that take long: policy over restarts, bypasses with and

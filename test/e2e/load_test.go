@@ -27,9 +27,7 @@ func underLoad(t *testing.T, disturb func(before []corev1.Pod)) load.Tally {
 	t.Helper()
 	released(t)
 	before := settled(t)
-	l := load.Start(t, load.Options{
-		Client: shared.env.Client, Namespace: tenant, Role: cluster.Role, PerSecond: perSecond, Standing: standing,
-	})
+	l := startLoad(t)
 	disturb(before)
 	synced(t)
 	counted := l.End()
@@ -38,6 +36,13 @@ func underLoad(t *testing.T, disturb func(before []corev1.Pod)) load.Tally {
 		t.Error(err)
 	}
 	return counted
+}
+
+func startLoad(t *testing.T) *load.Load {
+	t.Helper()
+	return load.Start(t, load.Options{
+		Client: shared.env.Client, Namespace: tenant, Role: cluster.Role, PerSecond: perSecond, Standing: standing,
+	})
 }
 
 func nothingFailed(t *testing.T, counted load.Tally) {
@@ -84,7 +89,7 @@ func synced(t *testing.T) {
 func TestLoadRollingUpgrade(t *testing.T) {
 	nothingFailed(t, underLoad(t, func(before []corev1.Pod) {
 		changed := values()
-		changed["podAnnotations"] = map[string]any{"countersign.test/rolled": time.Now().Format(time.RFC3339)}
+		changed["podAnnotations"] = map[string]any{buildAnnotation: shared.build, "countersign.test/rolled": time.Now().Format(time.RFC3339)}
 		upgrade(t, thisChart(), changed)
 		settled(t, before...)
 	}))

@@ -103,3 +103,13 @@ func restarted(t *testing.T, before *corev1.Pod) {
 		return err
 	})
 }
+
+// metrics are what a scrape of the pod returns.
+func metrics(ctx context.Context, pod *corev1.Pod) (string, error) {
+	path := fmt.Sprintf("/api/v1/namespaces/%s/pods/%s:8080/proxy/metrics", pod.Namespace, pod.Name)
+	output, err := shared.env.Kubectl(ctx, "", "get", "--raw", path)
+	if err == nil && output.ExitCode != 0 {
+		err = errors.New(output.Stderr)
+	}
+	return output.Stdout, err
+}

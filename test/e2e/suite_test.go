@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -28,6 +29,8 @@ const (
 	// within bounds each step that the cluster takes.
 	within = 3 * time.Minute
 	tenant = "team-e2e"
+	// A new build has the same name: pods of the old one are replaced.
+	buildAnnotation = "countersign.test/build"
 )
 
 // suite is the cluster that the tests run on.
@@ -126,10 +129,9 @@ func onNode(t *testing.T, what string) *cluster.Cluster {
 func values() map[string]any {
 	repository, tag, _ := strings.Cut(shared.image, ":")
 	return map[string]any{
-		"vault": map[string]any{"address": shared.env.Vault.Addr},
-		"image": map[string]any{"repository": repository, "tag": tag},
-		// A new build has the same name: pods of the old one are replaced.
-		"podAnnotations": map[string]any{"countersign.test/build": shared.build},
+		"vault":          map[string]any{"address": shared.env.Vault.Addr},
+		"image":          map[string]any{"repository": repository, "tag": tag},
+		"podAnnotations": map[string]any{buildAnnotation: shared.build},
 		"policy": map[string]any{
 			"mounts": map[string]any{cluster.Mount: map[string]any{"kv": 2}},
 			"allow": []any{map[string]any{
@@ -172,10 +174,16 @@ func valuesFile(t *testing.T, values map[string]any) string {
 
 func thisChart() string { return filepath.Join(shared.root, "charts", "countersign") }
 
-// released has the release stand, as it is in this checkout.
+// released has the release stand, with the image of this checkout. Pods that
+// have it stay.
 func released(t *testing.T) {
 	t.Helper()
-	upgrade(t, thisChart(), values())
+	deployment := &appsv1.Deployment{}
+	key := client.ObjectKey{Namespace: cluster.ReleaseNamespace, Name: releaseName}
+	err := shared.env.Client.Get(t.Context(), key, deployment)
+	if err != nil || deployment.Spec.Template.Annotations[buildAnnotation] != shared.build {
+		upgrade(t, thisChart(), values())
+	}
 }
 
 // kubectl runs kubectl, which has to succeed, and returns what it printed.
