@@ -30,13 +30,15 @@ func TestWarnings(t *testing.T) {
 		"the pod itself":     {namespace, "vault.address=https://127.0.0.1:8200", "https://127.0.0.1:8200: that is the pod itself."},
 		"the pod itself, v6": {namespace, "vault.address=https://[::1]:8200", "https://[::1]:8200: that is the pod itself."},
 		"one audience":       {namespace, "vaults.eu.address=https://eu:8200", "two Vaults have the same audience: each can use Countersign's token at the other."},
-		"delegator":          {namespace, "vault.authDelegator=true", "vault.authDelegator is on: whoever holds Countersign's token, Vault included, can have any token and any access reviewed by the apiserver. A token reviewer of Vault's own avoids that."},
-		"no mounts":          {namespace, oneRule, "policy.allow has rules and policy.mounts is empty: unless another policy ConfigMap names their mounts, the policy is invalid."},
-		"nothing enforced":   {namespace, "enforcement.default=Audit", "enforcement.default is Audit: what no rule allows is admitted, and read from Vault."},
-		"namespace default":  {"default", "logLevel=info", "the release is in namespace default: whoever may write ConfigMaps there administers the policy."},
-		"one replica":        {namespace, "replicaCount=1", "with one replica, ExternalSecrets cannot be changed while it restarts."},
-		"no CRD":             {namespace, "crds.install=false", "crds.install is off and the cluster has no ExternalSecret of kubernetes-client.io/v1: the pods start once it does."},
-		"policy of no use":   {namespace, "hostNetwork=true,networkPolicy.enabled=true", "networkPolicy has no effect on pods of the node's network (hostNetwork)."},
+		"delegator":          {namespace, "vault.authDelegator=true,vault.audience=https://kubernetes.default.svc", "vault.authDelegator is on: whoever holds Countersign's token, Vault included, can have any token and any access reviewed by the apiserver. A token reviewer of Vault's own avoids that."},
+		"delegator, audience": {namespace, "vault.authDelegator=true", "vault.authDelegator is on: whoever holds Countersign's token, Vault included, can have any token and any access reviewed by the apiserver. A token reviewer of Vault's own avoids that.\n" +
+			"vault.authDelegator has Vault review Countersign's token with that token: set vault.audience to an audience of the apiserver (its --api-audiences, or the issuer), or the login is refused."},
+		"no mounts":         {namespace, oneRule, "policy.allow has rules and policy.mounts is empty: unless another policy ConfigMap names their mounts, the policy is invalid."},
+		"nothing enforced":  {namespace, "enforcement.default=Audit", "enforcement.default is Audit: what no rule allows is admitted, and read from Vault."},
+		"namespace default": {"default", "logLevel=info", "the release is in namespace default: whoever may write ConfigMaps there administers the policy."},
+		"one replica":       {namespace, "replicaCount=1", "with one replica, ExternalSecrets cannot be changed while it restarts."},
+		"no CRD":            {namespace, "crds.install=false", "crds.install is off and the cluster has no ExternalSecret of kubernetes-client.io/v1: the pods start once it does."},
+		"policy of no use":  {namespace, "hostNetwork=true,networkPolicy.enabled=true", "networkPolicy has no effect on pods of the node's network (hostNetwork)."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var told []string

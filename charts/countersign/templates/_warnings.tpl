@@ -16,6 +16,9 @@
 {{- end -}}
 {{- if .Values.vault.authDelegator -}}
 {{- $warnings = append $warnings "vault.authDelegator is on: whoever holds Countersign's token, Vault included, can have any token and any access reviewed by the apiserver. A token reviewer of Vault's own avoids that." -}}
+{{- if eq .Values.vault.audience "vault" -}}
+{{- $warnings = append $warnings "vault.authDelegator has Vault review Countersign's token with that token: set vault.audience to an audience of the apiserver (its --api-audiences, or the issuer), or the login is refused." -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.policy.allow (not .Values.policy.mounts) -}}
 {{- $warnings = append $warnings "policy.allow has rules and policy.mounts is empty: unless another policy ConfigMap names their mounts, the policy is invalid." -}}
