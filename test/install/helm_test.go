@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -59,7 +60,8 @@ func do(t *testing.T, env *harness.Env, stdin string, args ...string) string {
 	return output.Stdout
 }
 
-// olderChart is one whose CRD has no printer columns yet.
+// olderChart is one whose CRD has no printer columns yet, and that has no
+// dashboard.
 func olderChart(t *testing.T) string {
 	t.Helper()
 	older := filepath.Join(t.TempDir(), "countersign")
@@ -75,8 +77,14 @@ func olderChart(t *testing.T) string {
 	if !found {
 		t.Fatal("the CRD has no printer columns to leave out")
 	}
-	if err := os.WriteFile(filepath.Join(older, crdFile), []byte(head+"  - name: v1\n"+tail), 0o600); err != nil {
-		t.Fatal(err)
+	values, err := os.ReadFile(filepath.Join(older, "values.yaml"))
+	withoutDashboard := regexp.MustCompile(`(?m)^dashboard:\n( .*\n)+`).ReplaceAll(values, nil)
+	err = errors.Join(err,
+		os.WriteFile(filepath.Join(older, crdFile), []byte(head+"  - name: v1\n"+tail), 0o600),
+		os.WriteFile(filepath.Join(older, "values.yaml"), withoutDashboard, 0o600),
+		os.Remove(filepath.Join(older, "templates", "dashboard.yaml")))
+	if err != nil || len(withoutDashboard) == len(values) {
+		t.Fatalf("no older chart can be made: %v", err)
 	}
 	return older
 }
@@ -98,7 +106,7 @@ func TestReleaseLife(t *testing.T) {
 	do(t, env, "", "delete", "validatingwebhookconfiguration", "countersign")
 	do(t, env, standing, "create", "-f", "-")
 
-	helm(t, env, "upgrade", releaseName, chartDir, "-n", releaseNamespace, "--reuse-values")
+	helm(t, env, "upgrade", releaseName, chartDir, "-n", releaseNamespace, "--reset-then-reuse-values")
 	if columns := printerColumns(t, env); !slices.Contains(columns, "Ready") {
 		t.Errorf("the CRD was not upgraded: columns are %v", columns)
 	}
@@ -106,7 +114,7 @@ func TestReleaseLife(t *testing.T) {
 		t.Error("the upgrade did not put the webhook back")
 	}
 	do(t, env, "", "-n", releaseNamespace, "patch", "secret", "countersign-webhook-cert", "--type=merge", "-p", `{"stringData":{"tls.crt":"rotated"}}`)
-	helm(t, env, "upgrade", releaseName, chartDir, "-n", releaseNamespace, "--reuse-values")
+	helm(t, env, "upgrade", releaseName, chartDir, "-n", releaseNamespace, "--reset-then-reuse-values")
 
 	helm(t, env, "uninstall", releaseName, "-n", releaseNamespace)
 	if diff := cmp.Diff([]string{"secret/countersign-webhook-cert"}, leftovers(t, env)); diff != "" {
