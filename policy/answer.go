@@ -51,7 +51,7 @@ func (a Answer) Lines() []string {
 	for i, grant := range a.Verdict.Grants {
 		if grant.Rule != "" {
 			read := &a.Claim.Reads[i]
-			lines = append(lines, fmt.Sprintf("%s: %q is allowed by rule %q", read.Field, read.Path, grant.Rule))
+			lines = append(lines, fmt.Sprintf("%s: %s is allowed by rule %q", read.Field, read, grant.Rule))
 		}
 	}
 	return lines

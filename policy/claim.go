@@ -80,8 +80,8 @@ type Read struct {
 
 func (r *Read) operation() Operation { return cmp.Or(r.Operation, OperationRead) }
 
-// problem says why the path cannot be asked for.
-func (r *Read) problem() string {
+// Problem says why the path cannot be asked for.
+func (r *Read) Problem() string {
 	if r.Subtree {
 		return subtreeProblem(r.Path)
 	}

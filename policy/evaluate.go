@@ -51,7 +51,7 @@ func (p *Policy) checkClaim(claim *Claim, verdict *Verdict) {
 
 func (p *Policy) checkRead(claim *Claim, i int, labels map[string]string, verdict *Verdict) {
 	read := &claim.Reads[i]
-	if problem := read.problem(); problem != "" {
+	if problem := read.Problem(); problem != "" {
 		verdict.add(i, Enforce, field.Invalid(read.Field, read.Path, problem))
 		return
 	}

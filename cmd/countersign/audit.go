@@ -17,7 +17,9 @@ func newAuditCommand() *cobra.Command {
 		Use:   "audit",
 		Short: "Judge every ExternalSecret of a cluster, worst first",
 		Long: `Judge every ExternalSecret of a cluster by the policy in its policy ConfigMaps,
-worst first. With --policy and --objects, those of files.
+worst first, and where External Secrets Operator is guarded all its objects that
+reach Vault. With --policy and --objects, those of files; what refers to a store
+is judged with the stores that are given.
 
 Exit codes: 0 nothing is denied, 1 something is, 2 it could not be judged.`,
 		Example: `  countersign audit
@@ -28,7 +30,7 @@ Exit codes: 0 nothing is denied, 1 something is, 2 it could not be judged.`,
 			if err := options.output.validate(); err != nil {
 				return err
 			}
-			audited, err := options.audit(cmd.Context(), cmd.InOrStdin())
+			audited, err := options.audit(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -52,7 +54,7 @@ func (o *auditOptions) add(command *cobra.Command) {
 	o.output.add(command, outputText, outputJSON, outputJUnit)
 	flags := command.Flags()
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "only this namespace")
-	flags.StringArrayVar(&o.paths, flagObjects, nil, `file, directory or "-" with ExternalSecrets, and Namespaces for their labels; may be repeated`)
+	flags.StringArrayVar(&o.paths, flagObjects, nil, `file, directory or "-" with ExternalSecrets, their stores, and Namespaces for their labels; may be repeated`)
 	completeNothing(command, "namespace")
 	command.MarkFlagsRequiredTogether(flagPolicy, flagObjects)
 }
@@ -63,40 +65,37 @@ type audit struct {
 	all    []judged
 }
 
-func (o *auditOptions) audit(ctx context.Context, stdin io.Reader) (*audit, error) {
-	s, objects, labels, err := o.collect(ctx, stdin)
+func (o *auditOptions) audit(ctx context.Context, stdin io.Reader, notes io.Writer) (*audit, error) {
+	s, found, err := o.collect(ctx, stdin)
 	if err != nil {
 		return nil, err
 	}
-	all := judgeAll(s.policy, labels, objects)
+	found.tellMissing(notes)
+	all := found.judgeAll(s.policy)
 	slices.SortStableFunc(all, func(a, b judged) int {
 		return cmp.Or(a.Verdict.Outcome().Compare(b.Verdict.Outcome()), cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.name, b.name))
 	})
 	return &audit{s.policy, all}, nil
 }
 
-func (o *auditOptions) collect(ctx context.Context, stdin io.Reader) (*scene, []object, namespaceLabels, error) {
+func (o *auditOptions) collect(ctx context.Context, stdin io.Reader) (*scene, *subjects, error) {
 	if len(o.paths) == 0 {
-		return o.collectLive(ctx)
+		s, err := o.live(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		found, err := s.subjects(ctx, o.namespace)
+		return s, found, err
 	}
 	s, err := o.offline(stdin)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	objects, labels, err := loadObjects(stdin, s.settings, o.namespace, o.paths...)
-	if o.namespace != "" {
-		objects = slices.DeleteFunc(objects, func(one object) bool { return one.namespace != o.namespace })
+	found, err := (&reading{scene: s, namespace: o.namespace}).files(ctx, stdin, o.paths...)
+	if err == nil && o.namespace != "" {
+		found.objects = slices.DeleteFunc(found.objects, func(one object) bool { return one.namespace != o.namespace })
 	}
-	return s, objects, labels, err
-}
-
-func (o *auditOptions) collectLive(ctx context.Context) (*scene, []object, namespaceLabels, error) {
-	s, err := o.live(ctx)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	objects, labels, err := s.cluster.subjects(ctx, o.namespace, s.settings)
-	return s, objects, labels, err
+	return s, found, err
 }
 
 // counts are by outcome.

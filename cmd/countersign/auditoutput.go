@@ -25,14 +25,14 @@ func tellAudit(out io.Writer, format string, audited *audit) error {
 func tellAuditAsText(out io.Writer, audited *audit) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(audited.all) > 0 {
-		_, _ = fmt.Fprintln(table, "VERDICT\tNAMESPACE\tNAME\tWHY")
+		_, _ = fmt.Fprintln(table, "VERDICT\tKIND\tNAMESPACE\tNAME\tWHY")
 	}
 	for i := range audited.all {
 		one := &audited.all[i]
-		head := fmt.Sprintf("%s\t%s\t%s", one.Verdict.Outcome(), one.namespace, one.name)
+		head := fmt.Sprintf("%s\t%s\t%s\t%s", one.Verdict.Outcome(), shownKind(one.kind), one.namespace, one.name)
 		for _, why := range whyOf(one) {
 			_, _ = fmt.Fprintf(table, "%s\t%s\n", head, why)
-			head = "\t\t"
+			head = "\t\t\t"
 		}
 	}
 	if err := table.Flush(); err != nil {
@@ -46,6 +46,9 @@ func tellAuditAsText(out io.Writer, audited *audit) error {
 func whyOf(one *judged) []string {
 	if messages := one.Verdict.Messages(); len(messages) > 0 {
 		return messages
+	}
+	if len(one.Verdict.Grants) == 0 {
+		return []string{"it only logs in"}
 	}
 	var rules []string
 	seen := map[string]bool{}
@@ -85,7 +88,7 @@ func tellAuditAsJUnit(out io.Writer, audited *audit) error {
 	cases := make([]junitCase, len(audited.all))
 	for i := range audited.all {
 		one := &audited.all[i]
-		cases[i] = junitCase{Name: one.name, ClassName: one.namespace}
+		cases[i] = junitCase{Name: shownKind(one.kind) + " " + one.name, ClassName: one.namespace}
 		if !one.Verdict.Allowed() {
 			cases[i].Failure = &junitFailure{
 				Message: string(one.Verdict.Outcome()), Type: "policy", Text: strings.Join(one.Verdict.Messages(), "\n"),

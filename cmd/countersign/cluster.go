@@ -16,7 +16,6 @@ import (
 	"k8s.io/client-go/tools/pager"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/policy"
 )
@@ -103,6 +102,19 @@ func (c *cluster) documents(ctx context.Context) ([]*policy.Document, error) {
 // settings are those of the release: it has the one ConfigMap with such a key.
 func (c *cluster) settings(ctx context.Context) (*config.Settings, error) {
 	const key = "settings.yaml"
+	found, err := c.configMapWith(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := config.ParseSettings([]byte(found.Data[key]))
+	if err != nil {
+		return nil, fmt.Errorf("settings of ConfigMap %s: %w", found.Name, err)
+	}
+	return settings, nil
+}
+
+// configMapWith is the one of the release that has a key.
+func (c *cluster) configMapWith(ctx context.Context, key string) (*corev1.ConfigMap, error) {
 	const hint = "give the settings with --" + flagSettings
 	list := &corev1.ConfigMapList{}
 	if err := c.client.List(ctx, list, client.InNamespace(c.releaseNamespace)); err != nil {
@@ -113,48 +125,9 @@ func (c *cluster) settings(ctx context.Context) (*config.Settings, error) {
 	case 0:
 		return nil, fmt.Errorf("no ConfigMap in namespace %s has a %s; %s", c.releaseNamespace, key, hint)
 	case 1:
-	default:
-		return nil, fmt.Errorf("ConfigMaps %s and %s in namespace %s both have a %s; %s", found[0].Name, found[1].Name, c.releaseNamespace, key, hint)
+		return &found[0], nil
 	}
-	settings, err := config.ParseSettings([]byte(found[0].Data[key]))
-	if err != nil {
-		return nil, fmt.Errorf("settings of ConfigMap %s: %w", found[0].Name, err)
-	}
-	return settings, nil
-}
-
-// subjects are the ExternalSecrets of a namespace, or of all with an empty
-// name, and what stands in the labels of their namespaces.
-func (c *cluster) subjects(ctx context.Context, namespace string, settings *config.Settings) ([]object, namespaceLabels, error) {
-	objects, err := c.objects(ctx, namespace, settings)
-	if err != nil {
-		return nil, nil, fmt.Errorf("ExternalSecrets: %w", err)
-	}
-	if namespace != "" {
-		labels, err := c.labels(ctx, namespace)
-		return objects, labels, err
-	}
-	labels, err := c.allLabels(ctx)
-	return objects, labels, err
-}
-
-func (c *cluster) objects(ctx context.Context, namespace string, settings *config.Settings) ([]object, error) {
-	var objects []object
-	for _, dialect := range enabled(settings) {
-		err := c.each(ctx, namespace, dialect.newList, func(item runtime.Object) {
-			source, ok := item.(api.Source)
-			if !ok {
-				return
-			}
-			if o := newObject(dialect.kind, source, nil, settings); o != nil {
-				objects = append(objects, *o)
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return objects, nil
+	return nil, fmt.Errorf("ConfigMaps %s and %s in namespace %s both have a %s; %s", found[0].Name, found[1].Name, c.releaseNamespace, key, hint)
 }
 
 // labels are those of the named namespaces.
@@ -177,23 +150,21 @@ func (c *cluster) allLabels(ctx context.Context) (namespaceLabels, error) {
 		return list
 	}
 	labels := namespaceLabels{}
-	err := c.each(ctx, "", newList, func(item runtime.Object) {
+	err := c.each(ctx, "", newList, func(item runtime.Object) error {
 		if namespace, ok := item.(*metav1.PartialObjectMetadata); ok {
 			labels[namespace.Name] = namespace.Labels
 		}
+		return nil
 	})
 	return labels, err
 }
 
 // each lists page by page.
-func (c *cluster) each(ctx context.Context, namespace string, newList func() client.ObjectList, do func(runtime.Object)) error {
+func (c *cluster) each(ctx context.Context, namespace string, newList func() client.ObjectList, do func(runtime.Object) error) error {
 	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		list := newList()
 		err := c.client.List(ctx, list, &client.ListOptions{Namespace: namespace, Limit: options.Limit, Continue: options.Continue, Raw: &options})
 		return list, err
 	})
-	return pages.EachListItem(ctx, metav1.ListOptions{}, func(item runtime.Object) error {
-		do(item)
-		return nil
-	})
+	return pages.EachListItem(ctx, metav1.ListOptions{}, do)
 }

@@ -92,13 +92,27 @@ func hasKind(kind string) bool {
 	return slices.ContainsFunc(dialects(), func(one dialect) bool { return one.kind.Kind == kind })
 }
 
-// apiVersions are those that are known, for messages.
-func apiVersions() string {
+// apiVersions are those that are known of a kind, for messages.
+func apiVersions(kind string) string {
 	var all []string
-	for _, one := range dialects() {
-		all = append(all, one.kind.GroupVersion().String())
+	for _, one := range knownKinds() {
+		if one.Kind == kind {
+			all = append(all, one.GroupVersion().String())
+		}
 	}
 	return strings.Join(all, ", ")
+}
+
+// knownKinds are those of all dialects.
+func knownKinds() []schema.GroupVersionKind {
+	var all []schema.GroupVersionKind
+	for _, one := range dialects() {
+		all = append(all, one.kind)
+	}
+	for _, one := range guardedKinds() {
+		all = append(all, one.kind)
+	}
+	return all
 }
 
 // recordedGroups are the API groups to whose objects the name of the user is

@@ -27,7 +27,7 @@ Exit codes: 0 nobody's, 1 somebody's, 2 the input could not be used.`,
 			if err := options.validate(args); err != nil {
 				return err
 			}
-			changes, err := options.diff(cmd.Context(), cmd.InOrStdin(), args)
+			changes, err := options.diff(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), args)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,7 @@ func (o *diffOptions) add(command *cobra.Command) {
 	o.settingsFlags.add(command)
 	o.output.add(command, outputText, outputJSON)
 	command.Flags().BoolVar(&o.fromLive, flagLive, false, "judge the objects of the cluster, with its settings")
-	command.Flags().StringArrayVar(&o.paths, flagObjects, nil, `file, directory or "-" with ExternalSecrets, and Namespaces for their labels; may be repeated`)
+	command.Flags().StringArrayVar(&o.paths, flagObjects, nil, `file, directory or "-" with ExternalSecrets, their stores, and Namespaces for their labels; may be repeated`)
 	command.MarkFlagsOneRequired(flagObjects, flagLive)
 	command.MarkFlagsMutuallyExclusive(flagObjects, flagLive)
 	o.exclude(command, flagObjects)
@@ -64,11 +64,12 @@ func (o *diffOptions) validate(args []string) error {
 }
 
 // diff compares what two policies say.
-func (o *diffOptions) diff(ctx context.Context, stdin io.Reader, args []string) (*changes, error) {
-	s, objects, labels, err := o.subjects(ctx, stdin)
+func (o *diffOptions) diff(ctx context.Context, stdin io.Reader, notes io.Writer, args []string) (*changes, error) {
+	s, asked, err := o.subjects(ctx, stdin)
 	if err != nil {
 		return nil, err
 	}
+	asked.tellMissing(notes)
 	after, err := compileFiles(stdin, s.settings, args[len(args)-1])
 	if err != nil {
 		return nil, err
@@ -77,9 +78,9 @@ func (o *diffOptions) diff(ctx context.Context, stdin io.Reader, args []string) 
 	if err != nil {
 		return nil, err
 	}
-	found := &changes{before: before, after: after, unchanged: len(objects)}
-	for _, one := range objects {
-		found.add(change{object: one, before: labels.judge(before, one), after: labels.judge(after, one)})
+	found := &changes{before: before, after: after, unchanged: len(asked.objects)}
+	for _, one := range asked.objects {
+		found.add(change{object: one, before: asked.judge(before, one), after: asked.judge(after, one)})
 	}
 	found.sort()
 	return found, nil
@@ -94,19 +95,20 @@ func (*diffOptions) before(ctx context.Context, stdin io.Reader, s *scene, args 
 }
 
 // subjects are whose verdicts are compared.
-func (o *diffOptions) subjects(ctx context.Context, stdin io.Reader) (*scene, []object, namespaceLabels, error) {
+func (o *diffOptions) subjects(ctx context.Context, stdin io.Reader) (*scene, *subjects, error) {
 	if !o.fromLive {
 		settings, err := o.load()
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, nil, err
 		}
-		objects, labels, err := loadObjects(stdin, settings, "", o.paths...)
-		return &scene{settings: settings}, objects, labels, err
+		s := &scene{settings: settings}
+		found, err := (&reading{scene: s}).files(ctx, stdin, o.paths...)
+		return s, found, err
 	}
 	s, err := o.connected(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	objects, labels, err := s.cluster.subjects(ctx, "", s.settings)
-	return s, objects, labels, err
+	found, err := s.subjects(ctx, "")
+	return s, found, err
 }

@@ -28,7 +28,7 @@ Exit codes: 0 allowed, 1 denied, 2 the input could not be used.`,
 			if err := options.validate(); err != nil {
 				return err
 			}
-			explained, err := options.explain(cmd.Context(), cmd.InOrStdin())
+			explained, err := options.explain(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -65,7 +65,7 @@ func (o *explainOptions) add(command *cobra.Command) {
 	flags.BoolVar(&o.fromLive, flagLive, false, "take policy, settings and the namespace's labels from the cluster")
 	flags.StringVarP(&o.namespace, "namespace", "n", "", "namespace of the request, and of a manifest that names none")
 	flags.StringToStringVar(&o.labels, "namespace-labels", nil, "labels of that namespace, offline")
-	flags.StringArrayVarP(&o.filenames, flagFilename, "f", nil, `file, directory or "-" with ExternalSecrets or AdmissionReviews, and Namespaces for their labels`)
+	flags.StringArrayVarP(&o.filenames, flagFilename, "f", nil, `file, directory or "-" with ExternalSecrets or AdmissionReviews, their stores, and Namespaces for their labels`)
 	flags.StringVar(&o.request.Path, flagPath, "", "full Vault API path")
 	flags.BoolVar(&o.request.Subtree, flagSubtree, false, "ask for everything below the path")
 	flags.StringVar((*string)(&o.request.Operation), flagOperation, string(policy.OperationRead), "what is done with the path: read or write")
@@ -103,40 +103,54 @@ func (o *explainOptions) validate() error {
 type explained struct {
 	judged
 
-	// rules are by the index of the read.
-	rules [][]policy.Explanation
+	reads []explainedRead
 }
 
-func (o *explainOptions) explain(ctx context.Context, stdin io.Reader) ([]explained, error) {
+type explainedRead struct {
+	policy.Read
+
+	// namespace is where it is asked: an object of the whole cluster asks in
+	// several.
+	namespace string
+	rules     []policy.Explanation
+}
+
+func (o *explainOptions) explain(ctx context.Context, stdin io.Reader, notes io.Writer) ([]explained, error) {
 	s, err := o.scene(ctx, stdin)
 	if err != nil {
 		return nil, err
 	}
-	objects, labels, err := o.objects(stdin, s)
+	found, err := o.subjects(ctx, stdin, s)
 	if err != nil {
 		return nil, err
 	}
+	found.tellMissing(notes)
 	if s.cluster != nil {
-		if labels, err = s.cluster.labels(ctx, namespacesOf(objects)...); err != nil {
+		if found.labels, err = s.cluster.labels(ctx, found.namespaces()...); err != nil {
 			return nil, err
 		}
 	}
-	all := make([]explained, len(objects))
-	for i, one := range judgeAll(s.policy, labels, objects) {
-		all[i] = explained{one, explainReads(s.policy, one.Claim, policy.NamespaceLabels(one.namespace, labels[one.namespace]))}
+	var all []explained
+	for _, one := range found.judgeAll(s.policy) {
+		e := explained{judged: one}
+		for _, asked := range one.asked {
+			e.reads = append(e.reads, explainReads(s.policy, asked.Claim, found.labels.of(asked.Claim.Namespace))...)
+		}
+		all = append(all, e)
 	}
 	return all, nil
 }
 
-func explainReads(p *policy.Policy, claim *policy.Claim, labels map[string]string) [][]policy.Explanation {
-	rules := make([][]policy.Explanation, len(claim.Reads))
+func explainReads(p *policy.Policy, claim *policy.Claim, labels map[string]string) []explainedRead {
+	reads := make([]explainedRead, len(claim.Reads))
 	for i, read := range claim.Reads {
+		reads[i] = explainedRead{Read: read, namespace: claim.Namespace}
 		// Other paths match no rule, whatever they look like.
-		if policy.PathProblem(read.Path) == "" {
-			rules[i] = p.Explain(claim, i, labels)
+		if read.Problem() == "" {
+			reads[i].rules = p.Explain(claim, i, labels)
 		}
 	}
-	return rules
+	return reads
 }
 
 func (o *explainOptions) scene(ctx context.Context, stdin io.Reader) (*scene, error) {
@@ -146,23 +160,30 @@ func (o *explainOptions) scene(ctx context.Context, stdin io.Reader) (*scene, er
 	return o.offline(stdin)
 }
 
-// objects are one without a name for a request.
-func (o *explainOptions) objects(stdin io.Reader, s *scene) ([]object, namespaceLabels, error) {
+// subjects are one without a name for a request.
+func (o *explainOptions) subjects(ctx context.Context, stdin io.Reader, s *scene) (*subjects, error) {
 	if o.request.Path != "" {
 		asked := policy.Asked{Claim: claimOf(&o.request, o.namespace, s.settings)}
-		return []object{{namespace: o.namespace, Asked: asked}}, namespaceLabels{o.namespace: o.labels}, nil
+		return &subjects{
+			objects: []object{{namespace: o.namespace, asked: []policy.Asked{asked}}},
+			labels:  namespaceLabels{o.namespace: o.labels},
+		}, nil
 	}
-	objects, labels, err := loadObjects(stdin, s.settings, o.namespace, o.filenames...)
+	found, err := (&reading{scene: s, namespace: o.namespace}).files(ctx, stdin, o.filenames...)
 	if err == nil && o.labels != nil {
-		labels[o.namespace] = o.labels
+		found.labels[o.namespace] = o.labels
 	}
-	return objects, labels, err
+	return found, err
 }
 
-func namespacesOf(objects []object) []string {
+// namespaces are those where anything is asked.
+func (s *subjects) namespaces() []string {
 	names := map[string]bool{}
-	for _, o := range objects {
-		names[o.namespace] = true
+	for _, o := range s.objects {
+		for _, one := range o.asked {
+			names[one.Claim.Namespace] = true
+		}
 	}
+	delete(names, "")
 	return slices.Sorted(maps.Keys(names))
 }

@@ -42,20 +42,11 @@ func (e *explained) write(out io.Writer) {
 	if e.name != "" {
 		_, _ = fmt.Fprintf(out, "%s\n", e.String())
 	}
-	for i, rules := range e.rules {
-		read := &e.Claim.Reads[i]
-		_, _ = fmt.Fprintf(out, "%s: %s\n", read.Field, read.Path)
-		if len(rules) == 0 {
-			_, _ = fmt.Fprintf(out, "  %s\n", e.withoutRules(read.Path))
-			continue
-		}
-		_, _ = fmt.Fprintln(out, "  RULE\tEFFECT\tAPPLIES\tPART\tMATCHES\tWANTS\tHAS")
-		for _, rule := range rules {
-			writeRule(out, &rule)
-		}
+	for i := range e.reads {
+		e.reads[i].write(out, e.namespace)
 	}
 	_, _ = fmt.Fprintf(out, "verdict: %s (policy %s)\n", e.Verdict.Outcome(), e.Verdict.Revision)
-	if e.Old != nil {
+	if e.isUpdate() {
 		_, _ = fmt.Fprintln(out, "  an update: what the object asked before passes")
 	}
 	for _, line := range e.Lines() {
@@ -63,11 +54,28 @@ func (e *explained) write(out io.Writer) {
 	}
 }
 
-func (e *explained) withoutRules(path string) string {
-	if policy.PathProblem(path) != "" {
+// write names the namespace where the object is of another.
+func (r *explainedRead) write(out io.Writer, objectNamespace string) {
+	where := ""
+	if r.namespace != objectNamespace {
+		where = " in namespace " + r.namespace
+	}
+	_, _ = fmt.Fprintf(out, "%s: %s%s\n", r.Field, r.Path, where)
+	if len(r.rules) == 0 {
+		_, _ = fmt.Fprintf(out, "  %s\n", r.withoutRules())
+		return
+	}
+	_, _ = fmt.Fprintln(out, "  RULE\tEFFECT\tAPPLIES\tPART\tMATCHES\tWANTS\tHAS")
+	for _, rule := range r.rules {
+		writeRule(out, &rule)
+	}
+}
+
+func (r *explainedRead) withoutRules() string {
+	if r.Problem() != "" {
 		return "no rule is asked for a path that is refused as it is written"
 	}
-	return "no rule selects namespace " + e.namespace
+	return "no rule selects namespace " + r.namespace
 }
 
 func writeRule(out io.Writer, rule *policy.Explanation) {
@@ -114,9 +122,8 @@ func tellExplainedAsJSON(out io.Writer, all []explained) error {
 	views := []explainedView{}
 	for i := range all {
 		view := explainedView{judgedView: all[i].view(), Revision: all[i].Verdict.Revision, Rules: []readRulesViews{}}
-		for j, rules := range all[i].rules {
-			read := &all[i].Claim.Reads[j]
-			view.Rules = append(view.Rules, readRulesViews{read.Field.String(), read.Path, append([]policy.Explanation{}, rules...)})
+		for _, read := range all[i].reads {
+			view.Rules = append(view.Rules, readRulesViews{read.Field.String(), read.Path, append([]policy.Explanation{}, read.rules...)})
 		}
 		views = append(views, view)
 	}

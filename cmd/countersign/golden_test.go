@@ -89,6 +89,13 @@ func TestCommandsAreGolden(t *testing.T) {
 		"audit json":            {"", "audit --policy policy.yaml --objects objects.yaml -o json -n team-a"},
 		"audit junit":           {"", "audit --policy policy.yaml --objects objects.yaml -o junit"},
 		"audit with settings":   {"", "audit --policy policy.yaml --objects objects.yaml --settings settings.yaml -n other"},
+		"audit of guarded":      {"", "audit --policy eso-policy.yaml --objects eso.yaml --settings eso-settings.yaml"},
+		"audit guarded json":    {"", "audit --policy eso-policy.yaml --objects eso.yaml --settings eso-settings.yaml -n team-a -o json"},
+		"audit guarded junit":   {"", "audit --policy eso-policy.yaml --objects eso.yaml --settings eso-settings.yaml -o junit"},
+		"audit of both":         {"", "audit --policy policy.yaml --objects eso.yaml --objects objects.yaml --settings eso-settings.yaml"},
+		"diff of guarded":       {"", "policy diff eso-policy.yaml eso-next.yaml --objects eso.yaml --settings eso-settings.yaml"},
+		"explain guarded":       {"", "policy explain --policy eso-policy.yaml -f eso.yaml --settings eso-settings.yaml"},
+		"test guarded":          {"", "policy test eso-suite.yaml"},
 		"audit of no namespace": {"", "audit --policy policy.yaml --objects objects.yaml -n none"},
 	}
 	for name, tc := range tests {

@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/countersign/countersign/api"
 	esov1 "github.com/countersign/countersign/api/eso/v1"
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/controller/violations"
@@ -19,9 +20,12 @@ import (
 type guardedKind struct {
 	of        config.Dialect
 	kind      schema.GroupVersionKind
+	newObject func() api.Guarded
 	validator func(*config.GuardedJudge) webhook.Validator
 	// refersTo are the kinds that its objects may refer to.
 	refersTo []string
+	// cluster holds where its objects are of no namespace.
+	cluster bool
 }
 
 // guardedKinds are all of them; a further one is a line here.
@@ -30,15 +34,23 @@ func guardedKinds() []guardedKind {
 	stores := []string{esov1.KindSecretStore, esov1.KindClusterSecretStore}
 	all := append(slices.Clone(stores), esov1.KindVaultDynamicSecret, esov1.KindClusterGenerator)
 	return []guardedKind{
-		{config.ESO, eso.WithKind(esov1.KindExternalSecret), webhook.GuardedValidatorOf[*esov1.ExternalSecret](), all},
-		{config.ESO, eso.WithKind(esov1.KindClusterExternalSecret), webhook.GuardedValidatorOf[*esov1.ClusterExternalSecret](), nil},
-		{config.ESO, eso.WithKind(esov1.KindSecretStore), webhook.GuardedValidatorOf[*esov1.SecretStore](), nil},
-		{config.ESO, eso.WithKind(esov1.KindClusterSecretStore), webhook.GuardedValidatorOf[*esov1.ClusterSecretStore](), nil},
-		{config.ESO, push.WithKind(esov1.KindPushSecret), webhook.GuardedValidatorOf[*esov1.PushSecret](), all},
-		{config.ESO, push.WithKind(esov1.KindClusterPushSecret), webhook.GuardedValidatorOf[*esov1.ClusterPushSecret](), nil},
-		{config.ESO, generators.WithKind(esov1.KindVaultDynamicSecret), webhook.GuardedValidatorOf[*esov1.VaultDynamicSecret](), nil},
-		{config.ESO, generators.WithKind(esov1.KindClusterGenerator), webhook.GuardedValidatorOf[*esov1.ClusterGenerator](), nil},
+		guardedKindOf[esov1.ExternalSecret](config.ESO, eso.WithKind(esov1.KindExternalSecret), all, false),
+		guardedKindOf[esov1.ClusterExternalSecret](config.ESO, eso.WithKind(esov1.KindClusterExternalSecret), nil, true),
+		guardedKindOf[esov1.SecretStore](config.ESO, eso.WithKind(esov1.KindSecretStore), nil, false),
+		guardedKindOf[esov1.ClusterSecretStore](config.ESO, eso.WithKind(esov1.KindClusterSecretStore), nil, true),
+		guardedKindOf[esov1.PushSecret](config.ESO, push.WithKind(esov1.KindPushSecret), all, false),
+		guardedKindOf[esov1.ClusterPushSecret](config.ESO, push.WithKind(esov1.KindClusterPushSecret), nil, true),
+		guardedKindOf[esov1.VaultDynamicSecret](config.ESO, generators.WithKind(esov1.KindVaultDynamicSecret), nil, false),
+		guardedKindOf[esov1.ClusterGenerator](config.ESO, generators.WithKind(esov1.KindClusterGenerator), nil, true),
 	}
+}
+
+// guardedKindOf is the one of a type.
+func guardedKindOf[T any, P interface {
+	*T
+	api.Guarded
+}](of config.Dialect, kind schema.GroupVersionKind, refersTo []string, cluster bool) guardedKind {
+	return guardedKind{of, kind, func() api.Guarded { return P(new(T)) }, webhook.GuardedValidatorOf[P](), refersTo, cluster}
 }
 
 // guarded are those that the operator has switched on.
@@ -46,9 +58,28 @@ func guarded(settings *config.Settings) []guardedKind {
 	return slices.DeleteFunc(guardedKinds(), func(one guardedKind) bool { return !slices.Contains(settings.Dialects, one.of) })
 }
 
-// newGuardedJudge reads the objects where it is told to.
-func newGuardedJudge(judge *config.Judge, objects client.Reader, settings *config.Settings) (*config.GuardedJudge, error) {
-	vaults, err := settings.GuardedVaults(os.ReadFile)
+func guardedOf(kind schema.GroupVersionKind) (guardedKind, bool) {
+	all := guardedKinds()
+	i := slices.IndexFunc(all, func(one guardedKind) bool { return one.kind == kind })
+	if i < 0 {
+		return guardedKind{}, false
+	}
+	return all[i], true
+}
+
+func hasGuardedKind(kind string) bool {
+	return slices.ContainsFunc(guardedKinds(), func(one guardedKind) bool { return one.kind.Kind == kind })
+}
+
+// hasGuardedGroupKind tells a guarded kind in another version.
+func hasGuardedGroupKind(kind schema.GroupKind) bool {
+	return slices.ContainsFunc(guardedKinds(), func(one guardedKind) bool { return one.kind.GroupKind() == kind })
+}
+
+// newGuardedJudge reads the objects, and the files that the settings name, where
+// it is told to.
+func newGuardedJudge(judge *config.Judge, objects client.Reader, settings *config.Settings, readFile func(string) ([]byte, error)) (*config.GuardedJudge, error) {
+	vaults, err := settings.GuardedVaults(readFile)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +115,7 @@ func (w *wiring) addViolations() error {
 	if len(kinds) == 0 {
 		return nil
 	}
-	judge, err := newGuardedJudge(w.judge, nil, w.settings)
+	judge, err := newGuardedJudge(w.judge, nil, w.settings, os.ReadFile)
 	if err != nil {
 		return err
 	}

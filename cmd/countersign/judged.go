@@ -1,19 +1,15 @@
 package main
 
-import "github.com/countersign/countersign/policy"
+import (
+	"cmp"
+
+	"github.com/countersign/countersign/policy"
+)
 
 // judged is an object and the answer to it.
 type judged struct {
 	object
 	policy.Answer
-}
-
-func judgeAll(p *policy.Policy, labels namespaceLabels, objects []object) []judged {
-	all := make([]judged, len(objects))
-	for i, o := range objects {
-		all[i] = judged{o, labels.judge(p, o)}
-	}
-	return all
 }
 
 // objectView is an object as JSON; a single request has a namespace only.
@@ -52,9 +48,12 @@ type violationView struct {
 
 // readView has no rule where none allows the read.
 type readView struct {
-	Field          string `json:"field"`
-	Path           string `json:"path"`
-	Version        int    `json:"version,omitempty"`
+	Field     string           `json:"field"`
+	Path      string           `json:"path"`
+	Version   int              `json:"version,omitempty"`
+	Operation policy.Operation `json:"operation"`
+	// Subtree holds where everything below the path is asked for.
+	Subtree        bool   `json:"subtree,omitempty"`
 	Rule           string `json:"rule,omitempty"`
 	ServiceAccount string `json:"serviceAccount,omitempty"`
 }
@@ -75,7 +74,7 @@ func readsOf(answer policy.Answer) []readView {
 	views := []readView{}
 	for i, read := range answer.Claim.Reads {
 		grant := answer.Verdict.Grants[i]
-		views = append(views, readView{read.Field.String(), read.Path, read.Version, grant.Rule, grant.ServiceAccount})
+		views = append(views, readView{read.Field.String(), read.Path, read.Version, cmp.Or(read.Operation, policy.OperationRead), read.Subtree, grant.Rule, grant.ServiceAccount})
 	}
 	return views
 }

@@ -2,16 +2,21 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	kjson "sigs.k8s.io/json"
 
 	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/policy"
 	"github.com/countersign/countersign/policy/files"
+	"github.com/countersign/countersign/webhook"
 )
 
 // The kinds besides those of the dialects that are looked into.
@@ -35,8 +40,8 @@ func (m *manifests) part(part files.Part) error {
 }
 
 func matters(kind string) bool {
-	return kind == kindNamespace || kind == kindAdmissionReview || hasKind(strings.TrimSuffix(kind, suffixList)) ||
-		kind == suffixList || kind == kindNamespace+suffixList
+	item := strings.TrimSuffix(kind, suffixList)
+	return kind == suffixList || kind == kindAdmissionReview || item == kindNamespace || hasKind(item) || hasGuardedKind(item)
 }
 
 func (m *manifests) node(node *policy.Node) error {
@@ -48,10 +53,8 @@ func (m *manifests) node(node *policy.Node) error {
 		return m.takeNamespace(node)
 	case strings.HasSuffix(kind, suffixList):
 		return m.list(node)
-	case hasKind(kind):
-		return m.take(node, nil, "")
 	}
-	return nil
+	return m.take(node, nil, "")
 }
 
 // list goes on after a mistake, so that all are told.
@@ -90,44 +93,107 @@ func (m *manifests) review(node *policy.Node) error {
 	return m.take(asked, old, review.Request.Namespace)
 }
 
-func (m *manifests) take(node, oldNode *policy.Node, namespace string) error {
-	source, kind, err := m.decode(node, namespace)
-	if err != nil || source == nil {
-		return err
+// take passes over objects of no dialect.
+func (m *manifests) take(node, old *policy.Node, namespace string) error {
+	kind := schema.FromAPIVersionAndKind(node.Kind())
+	if one, known := dialectOf(kind); known {
+		return m.takeSource(one, node, old, namespace)
 	}
-	var old api.Source
-	if oldNode != nil {
-		if old, _, err = m.decode(oldNode, namespace); err != nil {
-			return err
-		}
+	if one, known := guardedOf(kind); known {
+		return m.takeGuarded(one, node, old, namespace)
 	}
-	m.found++
-	if o := newObject(kind, source, old, m.settings); o != nil {
-		m.objects = append(m.objects, *o)
+	if hasKind(kind.Kind) || hasGuardedGroupKind(kind.GroupKind()) {
+		return policy.Problems{node.Problem("apiVersion", fmt.Sprintf(
+			"%s of %q is not known; known are those of %s", kind.Kind, kind.GroupVersion(), apiVersions(kind.Kind)))}
 	}
 	return nil
 }
 
-// decode is nil for an object of no dialect.
-func (m *manifests) decode(node *policy.Node, namespace string) (api.Source, schema.GroupVersionKind, error) {
-	kind := schema.FromAPIVersionAndKind(node.Kind())
-	if !hasKind(kind.Kind) {
-		return nil, kind, nil
+func (m *manifests) takeSource(of dialect, node, oldNode *policy.Node, namespace string) error {
+	source, err := m.decode(of, node, namespace)
+	if err != nil {
+		return err
 	}
-	dialect, known := dialectOf(kind)
-	if !known {
-		return nil, kind, policy.Problems{node.Problem("apiVersion", fmt.Sprintf(
-			"%s of %q is not known; known are those of %s", kind.Kind, kind.GroupVersion(), apiVersions()))}
+	var old api.Source
+	if oldNode != nil {
+		if old, err = m.decode(of, oldNode, namespace); err != nil {
+			return err
+		}
 	}
-	source := dialect.newObject()
+	m.found++
+	if o := newObject(of.kind, source, old, m.settings); o != nil {
+		m.entries = append(m.entries, entry{object: *o})
+	}
+	return nil
+}
+
+func (m *manifests) decode(of dialect, node *policy.Node, namespace string) (api.Source, error) {
+	source := of.newObject()
 	if err := node.Decode(source); err != nil {
-		return nil, kind, err
+		return nil, err
 	}
-	source.SetNamespace(cmp.Or(namespace, source.GetNamespace(), m.namespace))
-	if source.GetNamespace() == "" {
-		return nil, kind, policy.Problems{node.Problem("metadata", "metadata.namespace: name the namespace there, or for all such objects with --namespace")}
+	return source, m.setNamespace(node, source, namespace)
+}
+
+// setNamespace prefers that of the request that the object is of.
+func (m *manifests) setNamespace(node *policy.Node, object metav1.Object, namespace string) error {
+	object.SetNamespace(cmp.Or(namespace, object.GetNamespace(), m.namespace))
+	if object.GetNamespace() == "" {
+		return policy.Problems{node.Problem("metadata", "metadata.namespace: name the namespace there, or for all such objects with --namespace")}
 	}
-	return source, kind, nil
+	return nil
+}
+
+// takeGuarded has an update judged where admission would judge it: as a whole,
+// and only where it asks anything anew.
+func (m *manifests) takeGuarded(of guardedKind, node, old *policy.Node, namespace string) error {
+	object, asJSON, err := m.decodeGuarded(of, node, namespace)
+	if err != nil {
+		return err
+	}
+	asksAnew := true
+	if old != nil {
+		_, oldJSON, err := m.decodeGuarded(of, old, namespace)
+		if err != nil {
+			return err
+		}
+		if asksAnew, err = webhook.AsksAnew(asJSON, oldJSON); err != nil {
+			return err
+		}
+	}
+	m.found++
+	one := givenObject{object, of.kind}
+	m.given = append(m.given, one)
+	if asksAnew {
+		m.entries = append(m.entries, entry{guarded: &one})
+	}
+	return nil
+}
+
+// envelope is what every object has; what a guarded one has in its spec besides
+// what it knows is for its claims to tell.
+type envelope struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+
+	Spec   json.RawMessage `json:"spec"`
+	Status json.RawMessage `json:"status"`
+}
+
+func (m *manifests) decodeGuarded(of guardedKind, node *policy.Node, namespace string) (api.Guarded, []byte, error) {
+	var asJSON json.RawMessage
+	if err := errors.Join(node.Decode(&envelope{}), node.Decode(&asJSON)); err != nil {
+		return nil, nil, err
+	}
+	object := of.newObject()
+	if err := kjson.UnmarshalCaseSensitivePreserveInts(asJSON, object); err != nil {
+		return nil, nil, policy.Problems{node.Problem("spec", err.Error())}
+	}
+	if of.cluster {
+		object.SetNamespace("")
+		return object, asJSON, nil
+	}
+	return object, asJSON, m.setNamespace(node, object, namespace)
 }
 
 func (m *manifests) takeNamespace(node *policy.Node) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"io"
 
@@ -11,14 +10,16 @@ import (
 	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/policy"
-	"github.com/countersign/countersign/policy/files"
 )
 
 // object is one that asks something of Vault.
 type object struct {
-	kind            schema.GroupVersionKind
+	kind schema.GroupVersionKind
+	// namespace is empty for an object of the whole cluster.
 	namespace, name string
-	policy.Asked
+	// asked are the logins that the object needs, with what each is to read.
+	// One that is synced here needs one.
+	asked []policy.Asked
 }
 
 // newObject is nil for an object of another backend than Vault that may pass.
@@ -27,78 +28,88 @@ func newObject(kind schema.GroupVersionKind, source, old api.Source, settings *c
 	if claim == nil {
 		return nil
 	}
-	o := &object{kind: kind, namespace: source.GetNamespace(), name: cmp.Or(source.GetName(), source.GetGenerateName()), Asked: policy.Asked{Claim: claim}}
+	asked := policy.Asked{Claim: claim}
 	if old != nil {
-		o.Old = settings.Admission(old)
+		asked.Old = settings.Admission(old)
+	}
+	return &object{kind: kind, namespace: source.GetNamespace(), name: cmp.Or(source.GetName(), source.GetGenerateName()), asked: []policy.Asked{asked}}
+}
+
+// newGuardedObject has nothing asked where Vault is not reached.
+func newGuardedObject(kind schema.GroupVersionKind, guarded api.Guarded, claims []*policy.Claim) object {
+	o := object{kind: kind, namespace: guarded.GetNamespace(), name: cmp.Or(guarded.GetName(), guarded.GetGenerateName())}
+	for _, claim := range claims {
+		o.asked = append(o.asked, policy.Asked{Claim: claim})
 	}
 	return o
 }
 
 // String is kind and name, as kubectl prints them.
-func (o *object) String() string { return fmt.Sprintf("%s %s/%s", o.kind.Kind, o.namespace, o.name) }
+func (o *object) String() string {
+	if o.namespace == "" {
+		return fmt.Sprintf("%s %s", shownKind(o.kind), o.name)
+	}
+	return fmt.Sprintf("%s %s/%s", shownKind(o.kind), o.namespace, o.name)
+}
+
+// isUpdate reports whether what the object asked before passes.
+func (o *object) isUpdate() bool {
+	for _, one := range o.asked {
+		if one.Old != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// shownKind has its group, as kubectl takes it, where a kind that is synced
+// here has the same name.
+func shownKind(kind schema.GroupVersionKind) string {
+	if _, synced := dialectOf(kind); !synced && hasKind(kind.Kind) {
+		return kind.GroupKind().String()
+	}
+	return kind.Kind
+}
 
 // namespaceLabels are the labels of namespaces by their names.
 type namespaceLabels map[string]map[string]string
 
-// judge asks the policy with what stands in the namespace's labels.
-func (l namespaceLabels) judge(p *policy.Policy, o object) policy.Answer {
-	labels := policy.NamespaceLabels(o.namespace, l[o.namespace])
-	return policy.Answer{Claim: o.Claim, Verdict: p.EvaluateUpdate(o.Claim, o.Old, labels)}
+// of are those that a namespace has in a cluster.
+func (l namespaceLabels) of(namespace string) map[string]string {
+	return policy.NamespaceLabels(namespace, l[namespace])
 }
 
-// loadObjects reads the ExternalSecrets and the Namespaces of files. The
-// namespace is that of objects which name none. Mistakes come as
-// policy.Problems, all of them.
-func loadObjects(stdin io.Reader, settings *config.Settings, namespace string, paths ...string) ([]object, namespaceLabels, error) {
-	m := &manifests{settings: settings, namespace: namespace, labels: namespaceLabels{}}
-	for _, path := range paths {
-		parts, err := files.Parts(stdin, path)
-		if err != nil {
-			return nil, nil, err
-		}
-		before := m.found
-		for _, part := range parts {
-			if err := m.part(part); err != nil {
-				return nil, nil, err
-			}
-		}
-		if m.found == before && len(m.problems) == 0 {
-			return nil, nil, fmt.Errorf("%s: no ExternalSecret in it", path)
-		}
-	}
-	return m.objects, m.labels, m.problems.Err()
-}
-
-// objectsOf is the same for a manifest in place.
-func objectsOf(node *policy.Node, settings *config.Settings, namespace string) ([]object, namespaceLabels, error) {
-	m := &manifests{settings: settings, namespace: namespace, labels: namespaceLabels{}}
-	if err := m.add(m.node(node)); err != nil {
-		return nil, nil, err
-	}
-	if m.found == 0 && len(m.problems) == 0 {
-		m.problems = policy.Problems{node.Problem("kind", "no ExternalSecret in it")}
-	}
-	return m.objects, m.labels, m.problems.Err()
-}
-
-// manifests collects what is found.
-type manifests struct {
-	settings  *config.Settings
-	namespace string
-
+// subjects are objects, and what their verdicts depend on besides the policy.
+type subjects struct {
 	objects []object
 	labels  namespaceLabels
-	// found counts objects of every backend.
-	found    int
-	problems policy.Problems
+	// missing says what was referred to and is not known: verdicts are without
+	// it.
+	missing []string
 }
 
-// add keeps mistakes for later; any other error ends the reading.
-func (m *manifests) add(err error) error {
-	problems, ok := errors.AsType[policy.Problems](err)
-	if !ok {
-		return err
+// tellMissing says what the verdicts leave out.
+func (s *subjects) tellMissing(out io.Writer) {
+	for _, one := range s.missing {
+		_, _ = fmt.Fprintf(out, "countersign: %s\n", one)
 	}
-	m.problems = append(m.problems, problems...)
-	return nil
+}
+
+// judge asks the policy everything that an object asks.
+func (s *subjects) judge(p *policy.Policy, o object) policy.Answer {
+	whole := &policy.Claim{Namespace: o.namespace}
+	verdicts := []*policy.Verdict{{Revision: p.Revision()}}
+	for _, one := range o.asked {
+		whole.Reads = append(whole.Reads, one.Claim.Reads...)
+		verdicts = append(verdicts, p.EvaluateUpdate(one.Claim, one.Old, s.labels.of(one.Claim.Namespace)))
+	}
+	return policy.Answer{Claim: whole, Verdict: policy.Merge(verdicts...)}
+}
+
+func (s *subjects) judgeAll(p *policy.Policy) []judged {
+	all := make([]judged, len(s.objects))
+	for i, o := range s.objects {
+		all[i] = judged{o, s.judge(p, o)}
+	}
+	return all
 }

@@ -33,13 +33,15 @@ func describe(objects []object) []string {
 	for _, o := range objects {
 		var text strings.Builder
 		text.WriteString(o.String())
-		for _, claim := range []*policy.Claim{o.Claim, o.Old} {
-			if claim == nil {
-				continue
-			}
-			fmt.Fprintf(&text, " %s:", claim.Namespace)
-			for _, read := range claim.Reads {
-				fmt.Fprintf(&text, " %s", read.Path)
+		for _, asked := range o.asked {
+			for _, claim := range []*policy.Claim{asked.Claim, asked.Old} {
+				if claim == nil {
+					continue
+				}
+				fmt.Fprintf(&text, " %s:", claim.Namespace)
+				for _, read := range claim.Reads {
+					fmt.Fprintf(&text, " %s", read.Path)
+				}
 			}
 		}
 		all = append(all, text.String())
@@ -82,7 +84,7 @@ func TestLoadObjects(t *testing.T) {
 		"unknown spec field":    {strings.Replace(externalSecret, "dataFrom", "dataFron", 1), "", nil, `stdin:4:47: unknown field "spec.dataFron"`},
 		"duplicate field":       {externalSecret + "spec: {}\n", "", nil, `stdin:5:1: key "spec" is there already`},
 		"text for a list":       {strings.Replace(externalSecret, "[secret/data/team-a/x]", "x", 1), "", nil, "stdin:4:47: spec.dataFrom: a string stands where a list belongs"},
-		"another version":       {strings.Replace(externalSecret, "io/v1", "io/v2", 1), "", nil, `stdin:1:1: ExternalSecret of "kubernetes-client.io/v2" is not known; known are those of kubernetes-client.io/v1`},
+		"another version":       {strings.Replace(externalSecret, "io/v1", "io/v2", 1), "", nil, `stdin:1:1: ExternalSecret of "kubernetes-client.io/v2" is not known; known are those of kubernetes-client.io/v1, external-secrets.io/v1`},
 		"other kinds only":      {"kind: Secret\n", "", nil, "-: no ExternalSecret in it"},
 		"nothing":               {"", "", nil, "-: no ExternalSecret in it"},
 		"not YAML":              {"a: [", "", nil, "stdin:1:1: did not find expected node content"},
@@ -94,11 +96,12 @@ func TestLoadObjects(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			objects, _, err := loadObjects(strings.NewReader(tc.text), settings, tc.namespace, files.Stdin)
+			r := &reading{scene: &scene{settings: settings}, namespace: tc.namespace}
+			found, err := r.files(t.Context(), strings.NewReader(tc.text), files.Stdin)
 			var message string
 			if err != nil {
 				message = err.Error()
-			} else if diff := cmp.Diff(tc.want, describe(objects)); diff != "" {
+			} else if diff := cmp.Diff(tc.want, describe(found.objects)); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(tc.error, message); diff != "" {
@@ -115,11 +118,11 @@ func TestLoadObjectsTakesLabels(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := externalSecret + "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Namespace, metadata: {name: team-a, labels: {tier: web}}}\n- {apiVersion: v1, kind: Namespace, metadata: {name: bare}}\n"
-	_, labels, err := loadObjects(strings.NewReader(text), settings, "", files.Stdin)
+	found, err := (&reading{scene: &scene{settings: settings}}).files(t.Context(), strings.NewReader(text), files.Stdin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(namespaceLabels{"team-a": {"tier": "web"}, "bare": nil}, labels); diff != "" {
+	if diff := cmp.Diff(namespaceLabels{"team-a": {"tier": "web"}, "bare": nil}, found.labels); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -143,12 +146,15 @@ func FuzzLoadObjects(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		objects, labels, err := loadObjects(strings.NewReader(text), settings, "", files.Stdin)
+		found, err := (&reading{scene: &scene{settings: settings}}).files(t.Context(), strings.NewReader(text), files.Stdin)
 		if problems, ok := errors.AsType[policy.Problems](err); ok && len(problems) == 0 {
 			t.Error("an error without a problem")
 		}
-		for _, one := range judgeAll(compiled, labels, objects) {
-			if one.namespace == "" || one.Old == nil && one.Verdict.Allowed() {
+		if err != nil {
+			return
+		}
+		for _, one := range found.judgeAll(compiled) {
+			if !one.isUpdate() && one.Verdict.Allowed() {
 				t.Errorf("%s is allowed by a policy that allows nothing", one.String())
 			}
 		}

@@ -34,9 +34,12 @@ func (f *operatorFlags) add(command *cobra.Command) {
 		"settings file of the process (settings.yaml of its ConfigMap); left out: one Vault, auth mount kubernetes, no default role, Enforce")
 }
 
+// unknownVault is the address where none is given: who dials nothing needs none.
+const unknownVault = "https://vault.invalid"
+
 func (f *operatorFlags) load() (*config.Settings, error) {
 	if f.settingsFile == "" {
-		return config.ParseSettings([]byte("{apiVersion: countersign.dev/v1alpha1, kind: Settings, vaults: {default: {address: https://vault.invalid}}}"))
+		return config.ParseSettings([]byte("{apiVersion: countersign.dev/v1alpha1, kind: Settings, vaults: {default: {address: " + unknownVault + "}}}"))
 	}
 	return config.LoadSettings(f.settingsFile)
 }

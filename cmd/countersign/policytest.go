@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ Exit codes: 0 all passed, 1 some failed, 2 a file could not be used.`,
 			if err != nil {
 				return err
 			}
-			results, err := runSuites(suites, settings)
+			results, err := runSuites(cmd.Context(), suites, settings)
 			if err != nil {
 				return err
 			}
@@ -92,10 +93,10 @@ func isSuite(part files.Part) bool {
 	return kind == policy.SuiteKind || err != nil
 }
 
-func runSuites(suites []suiteFile, settings *config.Settings) ([]policy.CaseResult, error) {
+func runSuites(ctx context.Context, suites []suiteFile, settings *config.Settings) ([]policy.CaseResult, error) {
 	var results []policy.CaseResult
 	for _, suite := range suites {
-		some, err := suite.run(settings)
+		some, err := suite.run(ctx, settings)
 		if err != nil {
 			return nil, err
 		}
@@ -104,7 +105,7 @@ func runSuites(suites []suiteFile, settings *config.Settings) ([]policy.CaseResu
 	return results, nil
 }
 
-func (s *suiteFile) run(operator *config.Settings) ([]policy.CaseResult, error) {
+func (s *suiteFile) run(ctx context.Context, operator *config.Settings) ([]policy.CaseResult, error) {
 	settings := s.settings(operator)
 	documents, err := s.documents()
 	if err != nil {
@@ -114,7 +115,7 @@ func (s *suiteFile) run(operator *config.Settings) ([]policy.CaseResult, error) 
 	if err != nil {
 		return nil, err
 	}
-	return s.Run(compiled, func(c *policy.Case) ([]policy.Asked, error) { return s.asked(c, settings) })
+	return s.Run(compiled, func(c *policy.Case) ([]policy.Asked, error) { return s.asked(ctx, c, settings) })
 }
 
 // settings are the operator's, with what the suite says of its own.
@@ -128,6 +129,7 @@ func (s *suiteFile) settings(operator *config.Settings) *config.Settings {
 	settings.Vaults = maps.Clone(operator.Vaults)
 	for name, said := range s.Settings.Vaults {
 		vault := settings.Vaults[name]
+		vault.Address = cmp.Or(said.Address, vault.Address)
 		vault.Namespace = cmp.Or(said.Namespace, vault.Namespace)
 		vault.AuthMount = cmp.Or(said.AuthMount, vault.AuthMount, config.DefaultAuthMount)
 		vault.Role = cmp.Or(said.Role, vault.Role)
@@ -160,29 +162,40 @@ func (s *suiteFile) documents() ([]*policy.Document, error) {
 }
 
 // asked is what a case asks.
-func (s *suiteFile) asked(c *policy.Case, settings *config.Settings) ([]policy.Asked, error) {
+func (s *suiteFile) asked(ctx context.Context, c *policy.Case, settings *config.Settings) ([]policy.Asked, error) {
 	if c.Request != nil {
 		return []policy.Asked{{Claim: claimOf(c.Request, c.Namespace, settings)}}, nil
 	}
-	objects, labels, err := s.objects(c, settings)
+	found, err := s.subjects(ctx, c, settings)
 	if err != nil {
 		return nil, err
 	}
-	asked := make([]policy.Asked, len(objects))
-	for i := range objects {
-		asked[i] = objects[i].Asked
-		asked[i].Labels = labels[objects[i].namespace]
+	// A case that leaves something out would pass for no reason.
+	var problems policy.Problems
+	for _, missing := range found.missing {
+		problems = append(problems, c.Problem("", missing))
 	}
-	return asked, nil
+	var all []policy.Asked
+	for _, o := range found.objects {
+		for _, one := range o.asked {
+			one.Labels = found.labels[one.Claim.Namespace]
+			all = append(all, one)
+		}
+	}
+	return all, problems.Err()
 }
 
-func (s *suiteFile) objects(c *policy.Case, settings *config.Settings) ([]object, namespaceLabels, error) {
+func (s *suiteFile) subjects(ctx context.Context, c *policy.Case, settings *config.Settings) (*subjects, error) {
+	r := &reading{scene: &scene{settings: settings}, namespace: c.Namespace, labels: namespaceLabels{}}
+	for name, namespace := range s.Namespaces {
+		r.labels[name] = namespace.Labels
+	}
 	if c.Object == "" {
-		return objectsOf(c.Manifest(), settings, c.Namespace)
+		return r.node(ctx, c.Manifest())
 	}
-	objects, labels, err := loadObjects(nil, settings, c.Namespace, s.path(c.Object))
+	found, err := r.files(ctx, nil, s.path(c.Object))
 	if _, ok := errors.AsType[policy.Problems](err); err != nil && !ok {
-		return nil, nil, policy.Problems{c.Problem("object", err.Error())}
+		return nil, policy.Problems{c.Problem("object", err.Error())}
 	}
-	return objects, labels, err
+	return found, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,17 +115,15 @@ func (o *resyncOptions) resync(ctx context.Context, t *teller) error {
 	if err != nil {
 		return err
 	}
-	targets, err := connected.targets(ctx, chosen)
+	found, err := connected.targets(ctx, chosen)
 	if err != nil {
 		return err
 	}
-	if len(targets) == 0 {
-		return errors.New("no ExternalSecret of the vault backend is selected; nothing was annotated")
-	}
+	t.tellForbidden(found.forbidden)
 	if o.dryRun {
-		return t.tellDryRun(targets)
+		return t.tellDryRun(found.all)
 	}
-	return o.run(ctx, &resync{cluster: connected, teller: t, value: o.valueOr(time.Now())}, targets)
+	return o.run(ctx, &resync{cluster: connected, teller: t, value: o.valueOr(time.Now())}, found.all)
 }
 
 func (o *resyncOptions) selection() (*selection, error) {
@@ -135,13 +134,32 @@ func (o *resyncOptions) selection() (*selection, error) {
 	return &selection{names: o.names, namespace: o.namespace, labels: selector, path: o.path, role: o.role}, nil
 }
 
-// connectFor asks for the operator's settings only where a default of theirs
-// matters: not everyone may read them.
+// connectFor asks for the operator's settings only where they matter, for a
+// default or a Vault: not everyone may read them.
 func (o *resyncOptions) connectFor(ctx context.Context, chosen *selection) (*cluster, error) {
+	scene := sync.OnceValues(func() (*scene, error) { return o.connected(ctx) })
+	around := sync.OnceValues(func() (api.Surroundings, error) {
+		s, err := scene()
+		if err != nil {
+			return nil, err
+		}
+		judge, err := s.guardedJudge(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return api.Remember(judge.Surroundings()), nil
+	})
+	chosen.claims = func(ctx context.Context, object api.Guarded) ([]*policy.Claim, error) {
+		around, err := around()
+		if err != nil {
+			return nil, err
+		}
+		return object.Claims(ctx, around)
+	}
 	if chosen.role == "" {
 		return o.connect()
 	}
-	s, err := o.connected(ctx)
+	s, err := scene()
 	if err != nil {
 		return nil, err
 	}

@@ -64,8 +64,8 @@ func TestSelection(t *testing.T) {
 				t.Fatal(err)
 			}
 			chosen := &selection{labels: selector, path: tc.path, role: tc.role, defaults: api.Defaults{Role: "default-role"}}
-			if got := chosen.matches(object); got != tc.want {
-				t.Errorf("selected: %v, want %v", got, tc.want)
+			if got, err := chosen.matches(t.Context(), object); got != tc.want || err != nil {
+				t.Errorf("selected: %v, want %v, error %v", got, tc.want, err)
 			}
 		})
 	}
@@ -164,7 +164,7 @@ func TestAnswerOf(t *testing.T) {
 
 // Outcomes are for standard output, one a line; the rest is not.
 func TestTeller(t *testing.T) {
-	one := target{dialects()[0], resyncable("app")}
+	one := target{resyncKinds()[0], resyncable("app")}
 	tests := map[string]struct {
 		outcomes []resyncOutcome
 		summary  string

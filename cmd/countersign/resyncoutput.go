@@ -45,15 +45,26 @@ func newTeller(out, err io.Writer) *teller {
 
 func (t *teller) tellDryRun(targets []target) error {
 	for _, one := range targets {
+		would := "annotate"
 		why := ""
-		if isSuspended(one.source) {
+		switch vain := one.vain(); {
+		case vain != "":
+			would, why = "not annotate", ": "+vain
+		case isSuspended(one.object):
 			why = ": suspended"
 		}
-		if _, err := fmt.Fprintf(t.out, "would annotate %s%s\n", one, why); err != nil {
+		if _, err := fmt.Fprintf(t.out, "would %s %s%s\n", would, one, why); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tellForbidden says what was not looked at.
+func (t *teller) tellForbidden(kinds []error) {
+	for _, err := range kinds {
+		_, _ = fmt.Fprintf(t.err, "passed over: %v\n", err)
+	}
 }
 
 func (t *teller) begin(total int, value string) {

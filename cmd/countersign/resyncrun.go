@@ -31,11 +31,17 @@ func (r *resync) annotateAll(ctx context.Context, targets []target, perSecond fl
 		if err := limiter.Wait(ctx); err != nil {
 			return nil, fmt.Errorf("stopped after %d of %d: %w", i, len(targets), err)
 		}
-		err := r.annotate(ctx, one)
+		vain := one.vain()
+		var err error
+		if vain == "" {
+			err = r.annotate(ctx, one)
+		}
 		switch {
+		case vain != "":
+			r.teller.tell(one, outcomeFailed, vain)
 		case err != nil:
 			r.teller.tell(one, outcomeFailed, err.Error())
-		case isSuspended(one.source):
+		case isSuspended(one.object):
 			r.teller.tell(one, outcomeSuspended, suspendedWhy)
 		case wait:
 			annotated = append(annotated, one)
@@ -55,11 +61,15 @@ func (r *resync) annotate(ctx context.Context, one target) error {
 		return err
 	}
 	meta := &metav1.PartialObjectMetadata{}
-	meta.SetGroupVersionKind(one.dialect.kind)
-	meta.Namespace, meta.Name = one.source.GetNamespace(), one.source.GetName()
+	meta.SetGroupVersionKind(one.kind)
+	meta.Namespace, meta.Name = one.object.GetNamespace(), one.object.GetName()
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		return r.cluster.client.Patch(ctx, meta, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(resyncFieldManager))
 	})
 }
 
-func isSuspended(source api.Source) bool { return source.GetAnnotations()[api.Suspend] == "true" }
+// isSuspended has no meaning to who syncs other objects.
+func isSuspended(object client.Object) bool {
+	_, synced := object.(api.Source)
+	return synced && object.GetAnnotations()[api.Suspend] == "true"
+}

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -92,15 +93,21 @@ func (r *resync) isKnown(ctx context.Context, objects client.Reader, one target,
 }
 
 func (r *resync) look(ctx context.Context, objects client.Reader, one target, waited time.Duration) (outcome resyncOutcome, why string) {
-	source := one.dialect.newObject()
-	err := objects.Get(ctx, client.ObjectKeyFromObject(one.source), source)
+	followed := one.newFollowed()
+	err := objects.Get(ctx, client.ObjectKeyFromObject(one.object), followed)
 	switch {
 	case apierrors.IsNotFound(err) && waited >= settled:
 		return outcomeFailed, "it was deleted"
 	case err != nil:
 		return "", "not seen yet"
 	}
-	return answerOf(source, r.value, waited)
+	switch object := followed.(type) {
+	case api.Source:
+		return answerOf(object, r.value, waited)
+	case *unstructured.Unstructured:
+		return guardedAnswerOf(object, r.value, waited)
+	}
+	return "", "not read yet"
 }
 
 // answerOf is what became of an object since its annotation got the value, or

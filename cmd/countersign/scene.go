@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -24,6 +26,30 @@ type scene struct {
 	policy   *policy.Policy
 	// cluster is nil offline.
 	cluster *cluster
+	// released holds where the settings are those of the release, and the files
+	// that they name those of its pods.
+	released bool
+}
+
+// readFile reads what the settings name.
+func (s *scene) readFile(ctx context.Context) func(path string) ([]byte, error) {
+	if !s.released {
+		return os.ReadFile
+	}
+	return func(path string) ([]byte, error) {
+		key := filepath.Base(path)
+		found, err := s.cluster.configMapWith(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		return []byte(found.Data[key]), nil
+	}
+}
+
+// guardedJudge reads the guarded objects that stand in the cluster.
+func (s *scene) guardedJudge(ctx context.Context) (*config.GuardedJudge, error) {
+	objects := s.cluster.client
+	return newGuardedJudge(&config.Judge{Namespaces: objects}, objects, s.settings, s.readFile(ctx))
 }
 
 // settingsFlags say whose settings and which cluster.
@@ -47,6 +73,7 @@ func (f *settingsFlags) connected(ctx context.Context) (*scene, error) {
 	if f.settingsFile != "" {
 		s.settings, err = f.load()
 	} else {
+		s.released = true
 		s.settings, err = connected.settings(ctx)
 	}
 	return s, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -139,7 +140,7 @@ func (w *wiring) reconciler(of dialect) *controller.Reconciler {
 
 // validators are those of all dialects that are on, by kind.
 func (w *wiring) validators() (map[schema.GroupVersionKind]webhook.Validator, error) {
-	judge, err := newGuardedJudge(w.judge, w.mgr.GetAPIReader(), w.settings)
+	judge, err := newGuardedJudge(w.judge, w.mgr.GetAPIReader(), w.settings, os.ReadFile)
 	if err != nil {
 		return nil, err
 	}

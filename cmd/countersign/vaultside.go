@@ -168,7 +168,7 @@ func (o *vaultOptions) labels(ctx context.Context, stdin io.Reader, s *scene) (n
 
 // loadNamespaces passes other objects over.
 func loadNamespaces(stdin io.Reader, settings *config.Settings, paths ...string) (namespaceLabels, error) {
-	m := &manifests{settings: settings, namespace: "default", labels: namespaceLabels{}}
+	m := (&reading{scene: &scene{settings: settings}, namespace: "default"}).manifests()
 	for _, path := range paths {
 		parts, err := files.Parts(stdin, path)
 		if err != nil {
