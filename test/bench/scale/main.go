@@ -1,0 +1,94 @@
+// Command scale measures fleets of growing size: the cold sync of all objects
+// with the budget lifted, what is asked of the apiserver for each, the silence at
+// rest and after a restart, and a resync of those that read one path.
+// "make bench-scale" writes the page; BENCH_FLAGS="-objects 573,1000,10000,50000"
+// adds a larger fleet.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/countersign/countersign/test/bench/report"
+	"github.com/countersign/countersign/test/bench/stage"
+)
+
+func main() {
+	objects := flag.String("objects", "573,1000,10000", "sizes of the fleets, growing")
+	window := flag.Duration("window", time.Minute, "how long the fleet is watched at rest")
+	folder := flag.String("folder", "", "folder for the page and its plots; empty: print the page")
+	flag.Parse()
+	sizes, err := parseSizes(*objects)
+	if err == nil {
+		err = run(sizes, *window, *folder)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+func parseSizes(text string) ([]int, error) {
+	var sizes []int
+	for word := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 || len(sizes) > 0 && n <= sizes[len(sizes)-1] {
+			return nil, fmt.Errorf("-objects %s: want growing numbers with commas between", text)
+		}
+		sizes = append(sizes, n)
+	}
+	return sizes, nil
+}
+
+func run(sizes []int, window time.Duration, folder string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
+	defer stop()
+	environment, err := report.NewEnvironment()
+	if err != nil {
+		return err
+	}
+	var results []result
+	for _, size := range sizes {
+		one, err := measure(ctx, size, window, environment)
+		if err != nil {
+			return fmt.Errorf("%d objects: %w", size, err)
+		}
+		results = append(results, one)
+	}
+	page, err := newPage(results, environment)
+	if err != nil {
+		return err
+	}
+	return page.Write(folder, os.Stdout)
+}
+
+// measure a fleet on a cluster of its own.
+func measure(ctx context.Context, objects int, window time.Duration, environment *report.Environment) (result, error) {
+	s, err := stage.New(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	f := &fleet{Stage: s, tenants: tenantsOf(objects)}
+	measured, err := f.measure(ctx, window)
+	return measured, errors.Join(err, s.Versions(ctx, environment), s.Stop())
+}
+
+const (
+	// namespaces is their number in the seed text; larger fleets have more
+	// objects in each.
+	namespaces = 573
+	// One object in a hundred reads a path that they share.
+	sharing = 100
+)
+
+func tenantsOf(objects int) stage.Tenants {
+	return stage.Tenants{Objects: objects, PerNamespace: (objects + namespaces - 1) / namespaces, Sharing: (objects + sharing - 1) / sharing}
+}
