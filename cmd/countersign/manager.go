@@ -35,6 +35,7 @@ func newManager(options *serveOptions, objects []client.Object, draining <-chan 
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}},
 		Metrics:                       server.Options{BindAddress: options.metricsAddress},
 		HealthProbeBindAddress:        options.healthAddress,
+		PprofBindAddress:              options.pprofAddress(),
 		LeaderElection:                options.leads(),
 		LeaderElectionID:              options.lease(),
 		LeaderElectionNamespace:       options.namespace,

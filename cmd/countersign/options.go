@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -30,6 +32,7 @@ type serveOptions struct {
 	webhookConfiguration string
 	metricsAddress       string
 	healthAddress        string
+	pprofPort            int
 	leaderElect          bool
 	logLevel             string
 	shutdownDelay        time.Duration
@@ -66,6 +69,7 @@ func (o *serveOptions) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&o.webhookConfiguration, "webhook-configuration", "countersign", "name of both webhook configurations, for the CA in mode self")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", `address to serve metrics on; "0" is off`)
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address to serve /healthz and /readyz on")
+	flags.IntVar(&o.pprofPort, "pprof-port", 0, "port of 127.0.0.1 to serve profiles on, at /debug/pprof; 0: none")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true, "sync on one replica at a time; every replica serves webhooks")
 	flags.StringVar(&o.controllerID, "controller-id", "", "sync objects whose spec.controllerId is this; empty: those that have none")
 	flags.BoolVar(&o.once, "once", false, "sync everything that is due once, say what is not ready, and end; no webhooks, no leader election")
@@ -123,6 +127,15 @@ func (o *serveOptions) lease() string {
 		return "countersign"
 	}
 	return "countersign-admission"
+}
+
+// pprofAddress is on loopback, whoever asks for another: a profile costs as much
+// as its reader wants. Without a port there is none.
+func (o *serveOptions) pprofAddress() string {
+	if o.pprofPort == 0 {
+		return ""
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(o.pprofPort))
 }
 
 // level translates to slog: logr's V(n) is level -n there.

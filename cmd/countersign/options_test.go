@@ -50,6 +50,15 @@ func TestServeOptions(t *testing.T) {
 	}
 }
 
+// Profiles are off, and on loopback where they are not.
+func TestPprofAddress(t *testing.T) {
+	for port, want := range map[int]string{0: "", 6060: "127.0.0.1:6060"} {
+		if got := (&serveOptions{pprofPort: port}).pprofAddress(); got != want {
+			t.Errorf("port %d: %q, want %q", port, got, want)
+		}
+	}
+}
+
 // TestLease: the sync has the same one however the process is split, and where
 // every replica does the same there is none to lose.
 func TestLease(t *testing.T) {
