@@ -57,6 +57,9 @@ func TestCommandsTellUnusableInput(t *testing.T) {
 		"audit half offline":          {"", "audit --objects objects.yaml", "if any flags in the group [policy objects] are set they must all be set; missing [policy]"},
 		"audit the other half":        {"", "audit --policy policy.yaml", "if any flags in the group [policy objects] are set they must all be set; missing [objects]"},
 		"audit object with a mistake": {manifest("spec: {backendType: vault, data: {a: b}}\n"), "audit --policy policy.yaml --objects in.yaml", "in.yaml:4:28: spec.data: a object stands where a list belongs"},
+		"audit of stores, no Vault":   {fixtures(t)["eso.yaml"], "audit --policy eso-policy.yaml --objects in.yaml", "the stores of External Secrets Operator name servers: say which Vaults there are with --settings"},
+		"audit of stores, no CA":      {strings.Replace(fixtures(t)["eso-settings.yaml"], `8200"`, `8200", caFile: none.pem`, 1), "audit --policy eso-policy.yaml --objects eso.yaml --settings in.yaml", `vault "default": CA: open none.pem: no such file or directory`},
+		"object without its store":    {suite("  object: eso.yaml\n"), "policy test in.yaml --settings eso-settings.yaml", "in.yaml:5:3: SecretStore team-a/elsewhere is not there; what is asked by way of it is not judged"},
 		"audit of no cluster":         {"", "audit --kubeconfig none", "kubeconfig: stat none: no such file or directory"},
 		"audit of a context":          {"apiVersion: v1\nkind: Config\n", "audit --kubeconfig in.yaml --context staging", `kubeconfig: context "staging" does not exist`},
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/countersign/countersign/config"
 	"github.com/countersign/countersign/policy"
 	"github.com/countersign/countersign/policy/files"
 )
@@ -102,6 +103,71 @@ func TestLoadObjects(t *testing.T) {
 			if err != nil {
 				message = err.Error()
 			} else if diff := cmp.Diff(tc.want, describe(found.objects)); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(tc.error, message); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// guardedManifest is an ExternalSecret of External Secrets Operator, as YAML
+// flow, that asks for a key of a store.
+func guardedManifest(key string) string {
+	return "{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: a}, spec: {secretStoreRef: {name: vault}, data: [{secretKey: x, remoteRef: {key: " + key + "}}]}}"
+}
+
+// Guarded objects are judged with what is given, wherever it stands.
+func TestLoadGuardedObjects(t *testing.T) {
+	const (
+		asked        = "{apiVersion: external-secrets.io/v1, kind: SecretStore, metadata: {name: vault, namespace: team-b}, spec: {provider: {vault: {server: 'https://vault.example:8200', path: secret, auth: {kubernetes: {mountPath: kubernetes, role: reader}}}}}}"
+		login        = "SecretStore team-b/vault team-b:"
+		missing      = "SecretStore team-b/vault is not there; what is asked by way of it is not judged"
+		clusterStore = "{apiVersion: external-secrets.io/v1, kind: ClusterSecretStore, metadata: {name: vault, namespace: x}, spec: {provider: {vault: {server: 'https://vault.example:8200', auth: {kubernetes: {mountPath: kubernetes, role: reader}}}}}}"
+		everywhere   = "{apiVersion: external-secrets.io/v1, kind: ClusterExternalSecret, metadata: {name: wide}, spec: {namespaceSelector: {matchLabels: {a: b}}, externalSecretSpec: {}}}"
+	)
+	changed := strings.Replace(guardedManifest("k"), "metadata: {name: a}", "metadata: {name: a, annotations: {countersign.dev/resync: '1'}}", 1)
+	tests := map[string]struct {
+		text    string
+		want    []string
+		missing []string
+		error   string
+	}{
+		"store after it":         {guardedManifest("k") + "\n---\n" + asked, []string{"ExternalSecret.external-secrets.io team-b/a team-b: secret/data/k", login}, nil, ""},
+		"store before it":        {asked + "\n---\n" + guardedManifest("k"), []string{login, "ExternalSecret.external-secrets.io team-b/a team-b: secret/data/k"}, nil, ""},
+		"store of another":       {guardedManifest("k") + "\n---\n" + strings.Replace(asked, "team-b", "team-c", 1), []string{"SecretStore team-c/vault team-c:"}, []string{missing}, ""},
+		"no store, twice":        {guardedManifest("k") + "\n---\n" + guardedManifest("l"), nil, []string{missing}, ""},
+		"creation":               {review("CREATE", guardedManifest("k"), "null") + "\n---\n" + asked, []string{"ExternalSecret.external-secrets.io team-b/a team-b: secret/data/k", login}, nil, ""},
+		"update":                 {review("UPDATE", guardedManifest("k"), guardedManifest("l")) + "\n---\n" + asked, []string{"ExternalSecret.external-secrets.io team-b/a team-b: secret/data/k", login}, nil, ""},
+		"update of nothing":      {review("UPDATE", guardedManifest("k"), guardedManifest("k")) + "\n---\n" + asked, []string{login}, nil, ""},
+		"resync":                 {review("UPDATE", changed, guardedManifest("k")) + "\n---\n" + asked, []string{"ExternalSecret.external-secrets.io team-b/a team-b: secret/data/k", login}, nil, ""},
+		"edited store":           {review("UPDATE", strings.Replace(asked, "secret,", "other,", 1), asked) + "\n---\n" + guardedManifest("k"), []string{login, "ExternalSecret.external-secrets.io team-b/a team-b: other/data/k"}, nil, ""},
+		"deletion":               {review("DELETE", "null", guardedManifest("k")), nil, nil, ""},
+		"of the whole cluster":   {clusterStore, nil, nil, ""},
+		"in no Namespace":        {everywhere, nil, []string{`no Namespace of labels "a=b" is there; what is asked in such is not judged`}, ""},
+		"typed list":             {"kind: SecretStoreList\nitems: [" + asked + "]\n", []string{login}, nil, ""},
+		"version not served":     {strings.Replace(asked, "io/v1", "io/v1beta1", 1), nil, nil, `stdin:1:2: SecretStore of "external-secrets.io/v1beta1" is not known; known are those of external-secrets.io/v1`},
+		"somebody else's kind":   {strings.Replace(asked, "external-secrets.io", "example.com", 1), nil, nil, "-: no ExternalSecret in it"},
+		"unknown field":          {strings.Replace(asked, "spec:", "spek:", 1), nil, nil, `stdin:1:101: unknown field "spek"`},
+		"unknown field of spec":  {strings.Replace(guardedManifest("k"), "secretStoreRef", "storeRef", 1), []string{"ExternalSecret.external-secrets.io team-b/a team-b:"}, nil, ""},
+		"field of another type":  {strings.Replace(guardedManifest("k"), "{name: vault}", "3", 1), nil, nil, "stdin:1:81: json: cannot unmarshal number into Go struct field ExternalSecret.spec.secretStoreRef of type v1.StoreRef"},
+		"as the cluster has it":  {strings.TrimSuffix(asked, "}") + ", status: {capabilities: ReadWrite}}", []string{login}, nil, ""},
+		"other provider":         {strings.NewReplacer("vault: {server", "fake: {data").Replace(asked), nil, nil, ""},
+		"mistake of what it was": {review("UPDATE", guardedManifest("k"), "{apiVersion: external-secrets.io/v1, kind: ExternalSecret, spek: {}}"), nil, nil, `stdin:1:357: unknown field "spek"`},
+	}
+	settings, err := config.ParseSettings([]byte(fixtures(t)["eso-settings.yaml"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := &reading{scene: &scene{settings: settings}, namespace: "team-b"}
+			found, err := r.files(t.Context(), strings.NewReader(tc.text), files.Stdin)
+			var message string
+			if err != nil {
+				message = err.Error()
+			} else if diff := cmp.Diff(tc.want, describe(found.objects)) + cmp.Diff(tc.missing, found.missing); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(tc.error, message); diff != "" {
