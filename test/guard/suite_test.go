@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 func newWorld(ctx context.Context, env *harness.Env) (*world, error) {
 	w := &world{env: env, release: harness.Release{Name: "countersign", Namespace: releaseNamespace, Values: map[string]any{
 		"vault":    map[string]any{"address": vaultAddress},
+		"vaults":   map[string]any{"real": map[string]any{"address": env.Vault.Addr}},
 		"dialects": []any{"eso"},
 		"logLevel": "debug",
 		"policy": map[string]any{
