@@ -52,7 +52,7 @@ func notReady(t *testing.T, pod *corev1.Pod) {
 // busiest is the replica that answers most from now on.
 func busiest(t *testing.T, pods []corev1.Pod) corev1.Pod {
 	t.Helper()
-	const enough = 40
+	const enough = 20
 	before := []float64{answers(t, &pods[0]), answers(t, &pods[1])}
 	var first, second float64
 	harness.Await(t, within, func(context.Context) error {

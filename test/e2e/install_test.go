@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/countersign/countersign/test/cluster"
+	"github.com/countersign/countersign/test/harness"
 )
 
 const manifest = `apiVersion: kubernetes-client.io/v1
@@ -58,10 +61,12 @@ func TestInstallAndUninstall(t *testing.T) {
 
 	kubectl(t, "", "delete", "pod", "reader", "--namespace="+tenant, "--ignore-not-found")
 	kubectl(t, strings.Replace(reader, "IMAGE", shared.pause, 1), "apply", "-f", "-")
-	kubectl(t, "", "wait", "pod/reader", "--namespace="+tenant, "--for=condition=Ready", "--timeout=1m")
-	if printed := kubectl(t, "", "logs", "reader", "--namespace="+tenant); printed != "/mounted/password: first value\n" {
-		t.Errorf("the pod printed %q", printed)
-	}
+	harness.Await(t, within, func(context.Context) error {
+		if printed := tryKubectl(t, "", "logs", "reader", "--namespace="+tenant); printed.Stdout != "/mounted/password: first value\n" {
+			return fmt.Errorf("the pod printed %q %s", printed.Stdout, printed.Stderr)
+		}
+		return nil
+	})
 
 	helm(t, "uninstall", releaseName, "--namespace="+cluster.ReleaseNamespace, "--wait", "--timeout="+within.String())
 	left := kubectl(t, "", "get", "validatingwebhookconfigurations,mutatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings", "--output=name")

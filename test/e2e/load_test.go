@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	perSecond = 40
+	perSecond = 20
 	standing  = 8
 )
 
