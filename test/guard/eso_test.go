@@ -74,9 +74,9 @@ func TestRealESORefreshesWhenStamped(t *testing.T) {
 		}
 	}
 	put("app", "1")
-	real := strings.NewReplacer(vaultAddress, vault.Addr, "role: reader}", "role: reader, serviceAccountRef: {name: reader}}").Replace(store("vault", "reader"))
+	dialled := strings.NewReplacer(vaultAddress, vault.Addr, "role: reader}", "role: reader, serviceAccountRef: {name: reader}}").Replace(store("vault", "reader"))
 	harness.Await(t, within, func(context.Context) error {
-		if output := n.kubectl(n.manifest(real), "apply", "-f", "-"); output.ExitCode != 0 {
+		if output := n.kubectl(n.manifest(dialled), "apply", "-f", "-"); output.ExitCode != 0 {
 			return errors.New(output.Stderr)
 		}
 		return nil
