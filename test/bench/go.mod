@@ -8,6 +8,7 @@ require (
 	github.com/countersign/countersign v0.0.0
 	github.com/google/cel-go v0.29.2
 	github.com/google/go-cmp v0.7.0
+	github.com/google/pprof v0.0.0-20250403155104-27863c87afa6
 	github.com/prometheus/procfs v0.22.0
 	golang.org/x/sync v0.24.0
 	gonum.org/v1/plot v0.17.0

@@ -21,8 +21,21 @@ func LiftedBudget() Budget { return Budget{100_000, 100_000} }
 
 // InstallCountersign leaves a process that admits, and syncs nothing.
 func (s *Stage) InstallCountersign(ctx context.Context, budget Budget) error {
+	if err := s.InstallChart(ctx, budget); err != nil {
+		return err
+	}
+	var err error
+	if s.Admission, err = s.Env.StartCountersign(ctx, s.Release, harness.ProcessOptions{Args: []string{"--sync=false"}}); err != nil {
+		return err
+	}
+	return s.Admission.WaitReady(ctx)
+}
+
+// InstallChart has no process run yet. Tenants may read their own tree, and the
+// shared path.
+func (s *Stage) InstallChart(ctx context.Context, budget Budget) error {
 	s.Release = harness.Release{Name: account, Namespace: ReleaseNamespace, Values: map[string]any{
-		"vault": map[string]any{"address": s.Env.Vault.Addr, "requestsPerSecond": budget.PerSecond, "burst": budget.Burst},
+		"vault": map[string]any{"address": s.VaultAddress, "requestsPerSecond": budget.PerSecond, "burst": budget.Burst},
 		"policy": map[string]any{
 			"mounts": map[string]any{Mount: map[string]any{"kv": 2}},
 			"allow": []any{map[string]any{
@@ -31,14 +44,7 @@ func (s *Stage) InstallCountersign(ctx context.Context, budget Budget) error {
 			}},
 		},
 	}}
-	if err := s.Env.InstallChart(ctx, s.Release); err != nil {
-		return err
-	}
-	var err error
-	if s.Admission, err = s.Env.StartCountersign(ctx, s.Release, harness.ProcessOptions{Args: []string{"--sync=false"}}); err != nil {
-		return err
-	}
-	return s.Admission.WaitReady(ctx)
+	return s.Env.InstallChart(ctx, s.Release)
 }
 
 // Sync starts a process that syncs, and does nothing else.

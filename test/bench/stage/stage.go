@@ -36,6 +36,8 @@ const (
 type Stage struct {
 	Env     *harness.Env
 	Release harness.Release
+	// VaultAddress is where Countersign finds Vault; a proxy may stand there.
+	VaultAddress string
 	// Admission is the process that admits, once Countersign is installed.
 	Admission *harness.Process
 }
@@ -46,7 +48,7 @@ func New(ctx context.Context) (*Stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stage{Env: env}
+	s := &Stage{Env: env, VaultAddress: env.Vault.Addr}
 	if err := s.furnishVault(ctx); err != nil {
 		return nil, errors.Join(err, env.Stop())
 	}

@@ -1,0 +1,64 @@
+// Command soak has one process of Countersign admit and sync for a long time,
+// while objects come, change and go, policy is edited, and Vault is away at times.
+// What a process must not do over time is to grow: memory, goroutines, logins at
+// Vault, series of metrics. "make bench-soak" writes the page; BENCH_FLAGS="-time
+// 1h" makes it longer.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/countersign/countersign/test/bench/report"
+	"github.com/countersign/countersign/test/bench/stage"
+)
+
+// size of the soak.
+type size struct {
+	length time.Duration
+	// objects are how many there may be at a time.
+	objects, clients int
+	// sample is how often the process is looked at, and fault how often Vault is
+	// away, for a fifth of that time.
+	sample, fault time.Duration
+}
+
+func main() {
+	length := flag.Duration("time", 10*time.Minute, "how long")
+	objects := flag.Int("objects", 300, "the most objects at a time")
+	folder := flag.String("folder", "", "folder for the page and its plots; empty: print the page")
+	flag.Parse()
+	if err := run(size{*length, *objects, 4, 2 * time.Second, 30 * time.Second}, *folder); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func run(size size, folder string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
+	defer stop()
+	environment, err := report.NewEnvironment()
+	if err != nil {
+		return err
+	}
+	s, err := stage.New(ctx)
+	if err != nil {
+		return err
+	}
+	measured, err := soak(ctx, s, size)
+	if err = errors.Join(err, s.Versions(ctx, environment), s.Stop()); err != nil {
+		return err
+	}
+	environment.Notef("%s, at most %d objects, %d clients; Vault away for %s in every %s", size.length, size.objects, size.clients, size.fault/5, size.fault)
+	page, err := newPage(measured, environment)
+	if err != nil {
+		return err
+	}
+	return page.Write(folder, os.Stdout)
+}
