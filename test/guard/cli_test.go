@@ -5,13 +5,18 @@ import (
 	"context"
 	"errors"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
@@ -29,7 +34,12 @@ type told struct {
 // would.
 func (n *tenant) command(stdin string, args ...string) told {
 	n.t.Helper()
-	args = append(slices.Clone(args), "--kubeconfig", n.env.Kubeconfig)
+	return n.commandAs(n.env.Kubeconfig, stdin, args...)
+}
+
+func (n *tenant) commandAs(kubeconfig, stdin string, args ...string) told {
+	n.t.Helper()
+	args = append(slices.Clone(args), "--kubeconfig", kubeconfig)
 	for i := range args {
 		args[i] = n.manifest(args[i])
 	}
@@ -164,5 +174,89 @@ func TestResyncWaitsForTheStatus(t *testing.T) {
 	}
 	if object, err := n.externalSecret(t.Context(), "once"); err != nil || object.GetAnnotations()[api.Resync] != "" {
 		t.Errorf("annotated in vain: %v, error %v", object.GetAnnotations(), err)
+	}
+}
+
+// wantResynced has an object read again: once the command says so, the Secret
+// has the value.
+func (n *tenant) wantResynced(name, value string) {
+	n.t.Helper()
+	if got := n.command("", "resync", "--path", "secret/data/NS/"+name, "--wait"); got.Code != 0 || got.Stdout != "synced ExternalSecret.external-secrets.io NS/"+name+"\n" {
+		n.t.Fatalf("%+v", got)
+	}
+	secret := &corev1.Secret{}
+	if err := n.env.Client.Get(n.t.Context(), client.ObjectKey{Namespace: n.ns, Name: name}, secret); err != nil {
+		n.t.Fatal(err)
+	}
+	if got := string(secret.Data["k0"]); got != `{"a":"`+value+`"}` {
+		n.t.Errorf("the Secret holds %s, want %s", got, value)
+	}
+}
+
+// rotator may read and annotate the ExternalSecrets of ESO in the namespace, and
+// nothing else.
+func (n *tenant) rotator() (kubeconfig string) {
+	n.t.Helper()
+	n.do("", "create", "serviceaccount", "rotator", "-n", n.ns)
+	n.do("", "create", "role", "rotator", "-n", n.ns, "--verb=get,list,patch", "--resource=externalsecrets.external-secrets.io")
+	n.do("", "create", "rolebinding", "rotator", "-n", n.ns, "--role=rotator", "--serviceaccount="+n.ns+":rotator")
+	token, err := n.env.Token(n.t.Context(), n.ns, "rotator", "", time.Hour)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	config, err := clientcmd.LoadFromFile(n.env.Kubeconfig)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	for user := range config.AuthInfos {
+		config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}
+	}
+	path := filepath.Join(n.t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		n.t.Fatal(err)
+	}
+	return path
+}
+
+// In a cluster with both dialects a name may be of two objects. What a user may
+// not see is passed over, and told.
+func TestResyncOfBothDialects(t *testing.T) {
+	n := newTenant(t)
+	n.do("", "apply", "--server-side", "-f", "../../charts/countersign/files/crds")
+	t.Cleanup(func() {
+		if err := n.run(context.WithoutCancel(t.Context()), "delete", "-f", "../../charts/countersign/files/crds"); err != nil {
+			t.Error(err)
+		}
+	})
+	n.do("", "wait", "--for=condition=Established", "--timeout=30s", "-f", "../../charts/countersign/files/crds")
+	n.apply(store("vault", "reader"), external("app", "NS/app"), `apiVersion: kubernetes-client.io/v1
+kind: ExternalSecret
+metadata: {name: app, namespace: NS}
+spec: {backendType: vault, vaultRole: reader, dataFrom: [secret/data/NS/app]}`)
+	const ours, esos = "annotated ExternalSecret NS/app\n", "annotated ExternalSecret.external-secrets.io NS/app\n"
+	kubeconfig := n.rotator()
+	forbidden := `externalsecrets.kubernetes-client.io is forbidden: User "system:serviceaccount:NS:rotator" cannot list resource "externalsecrets" in API group "kubernetes-client.io" in the namespace "NS"`
+	one := strings.Replace(strings.Replace(forbidden, "cannot list", "cannot get", 1), "io is", `io "app" is`, 1)
+	tests := map[string]struct {
+		kubeconfig, args string
+		stdout, passed   string
+		code             int
+	}{
+		"all":                 {n.env.Kubeconfig, "-n NS", ours + esos, "", 0},
+		"by name":             {n.env.Kubeconfig, "-n NS app", ours + esos, "", 0},
+		"by path":             {n.env.Kubeconfig, "--path secret/data/NS/app", ours + esos, "", 0},
+		"with half a right":   {kubeconfig, "-n NS", esos, "passed over: " + forbidden, 0},
+		"one with half of it": {kubeconfig, "-n NS app", esos, "passed over: " + one, 0},
+		"no right to stores":  {kubeconfig, "-n NS --path secret/data/NS/app", "", "give the settings with --settings", 2},
+		"everywhere":          {kubeconfig, "-A", "", "limit it to a namespace with -n", 2},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			n := &tenant{world: n.world, t: t, ns: n.ns}
+			got := n.commandAs(tc.kubeconfig, "", append([]string{"resync"}, strings.Fields(tc.args)...)...)
+			if got.Stdout != tc.stdout || !strings.Contains(got.Stderr, tc.passed) || got.Code != tc.code {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }

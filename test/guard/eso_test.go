@@ -101,6 +101,10 @@ func TestRealESORefreshesWhenStamped(t *testing.T) {
 	if got := n.readsOf(mark, "app"); got == 0 {
 		t.Error("the audit log has no read")
 	}
+	for _, value := range []string{"3", "4", "5"} {
+		put("app", value)
+		n.wantResynced("app", value)
+	}
 }
 
 // awaitValue waits for what the operator has written.
