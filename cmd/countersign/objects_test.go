@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -193,13 +194,26 @@ func TestLoadObjectsTakesLabels(t *testing.T) {
 	}
 }
 
+// guardedFixtures are one of each kind, and all of them.
+func guardedFixtures(f *testing.F) []string {
+	f.Helper()
+	text, err := os.ReadFile("testdata/fixtures/eso.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	return append(strings.Split(string(text), "\n---\n"), string(text))
+}
+
 // FuzzLoadObjects: whatever a file holds, it is read to an end; what is found
 // has a namespace and can be judged.
 func FuzzLoadObjects(f *testing.F) {
 	f.Add(externalSecret)
 	f.Add(review("UPDATE", inline("a/b"), inline("c/d")))
 	f.Add("kind: List\nitems: [{kind: List, items: [null, {kind: Namespace, apiVersion: v1}]}]\n")
-	settings, err := (&operatorFlags{}).load()
+	for _, text := range guardedFixtures(f) {
+		f.Add(text)
+	}
+	settings, err := config.ParseSettings([]byte("{apiVersion: countersign.dev/v1alpha1, kind: Settings, vaults: {default: {address: 'https://vault.example:8200'}}}"))
 	if err != nil {
 		f.Fatal(err)
 	}
