@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/countersign/countersign/test/harness"
 )
@@ -108,6 +111,7 @@ func TestDownRemovesEveryTrace(t *testing.T) {
 	for name, prepare := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := another(t)
+			before := existing("/var/lib/cni", "/var/log/pods", "/run/containerd")
 			prepare(t, c)
 			for range 2 {
 				if err := c.Down(t.Context()); err != nil {
@@ -116,6 +120,9 @@ func TestDownRemovesEveryTrace(t *testing.T) {
 			}
 			if err := c.traces(); err != nil {
 				t.Error(err)
+			}
+			if diff := cmp.Diff(before, existing("/var/lib/cni", "/var/log/pods", "/run/containerd")); diff != "" {
+				t.Errorf("folders of the host (-before +after):\n%s", diff)
 			}
 		})
 	}
@@ -192,6 +199,14 @@ func up(t *testing.T, c *Cluster) {
 	if err := c.Up(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// existing are those of the paths that are there.
+func existing(paths ...string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool {
+		_, err := os.Stat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // traces are what should not be there: processes, mounts, cgroups, devices and

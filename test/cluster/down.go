@@ -20,8 +20,6 @@ func (c *Cluster) Down(ctx context.Context) error {
 	if err := errors.Join(c.unwire(ctx), c.removeCgroups()); err != nil {
 		return err
 	}
-	// Only when it is empty, and so nobody else's.
-	_ = os.Remove(cniCache)
 	return os.RemoveAll(c.folder)
 }
 

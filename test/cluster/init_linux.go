@@ -70,13 +70,10 @@ func (c *Cluster) Init(ctx context.Context) error {
 	return nil
 }
 
-// setUpMounts hides the folders of the host that runtimes write to by habit.
+// setUpMounts hides the folders of the host that hiddenFolders names.
 // Mounts that are made from here on are seen by everything in the node, and by
 // nobody else.
 func (c *Cluster) setUpMounts() error {
-	if err := os.MkdirAll(cniCache, 0o700); err != nil {
-		return err
-	}
 	mounts := []struct {
 		source, target, kind string
 		flags                uintptr
@@ -84,7 +81,7 @@ func (c *Cluster) setUpMounts() error {
 		{"none", "/", "", syscall.MS_REC | syscall.MS_PRIVATE},
 		{"proc", "/proc", "proc", 0},
 		{"tmpfs", "/run", "tmpfs", 0},
-		{"tmpfs", cniCache, "tmpfs", 0},
+		{c.path("lib"), "/var/lib", "", syscall.MS_BIND},
 		{c.path("log"), "/var/log", "", syscall.MS_BIND},
 		{"none", "/", "", syscall.MS_REC | syscall.MS_SHARED},
 	}

@@ -22,7 +22,7 @@ func (c *Cluster) writeSettings() error {
 		// No DNS: what is reached has an address.
 		"resolv.conf": "",
 	}
-	for _, folder := range []string{"cni", "log", "vault", "down"} {
+	for _, folder := range []string{"cni", "lib", "log", "vault", "down"} {
 		if err := os.MkdirAll(c.path(folder), 0o700); err != nil {
 			return err
 		}

@@ -22,8 +22,6 @@ const (
 	upWithin = 3 * time.Minute
 	// lookInterval is how often it is looked whether something has come about.
 	lookInterval = 100 * time.Millisecond
-	// cniCache is where the CNI library remembers what it gave to pods.
-	cniCache = "/var/lib/cni"
 )
 
 // Up starts the cluster, and returns when the node is ready, has its images,
@@ -51,6 +49,11 @@ func (c *Cluster) check() error {
 	if os.Geteuid() != 0 {
 		return errors.New("the cluster needs root")
 	}
+	for _, hidden := range hiddenFolders() {
+		if strings.HasPrefix(c.root, hidden+"/") {
+			return fmt.Errorf("the node has a %s of its own: move the checkout elsewhere", hidden)
+		}
+	}
 	var missing []string
 	for _, program := range []string{"containerd", "ctr", "runc", "nft", "conntrack", "iptables", "nsenter", "ip", "/usr/lib/cni/ptp"} {
 		if _, err := exec.LookPath(program); err != nil {
@@ -63,6 +66,9 @@ func (c *Cluster) check() error {
 	}
 	return nil
 }
+
+// hiddenFolders are those of the host that runtimes write to by habit.
+func hiddenFolders() []string { return []string{"/run", "/var/lib", "/var/log"} }
 
 func (c *Cluster) start(ctx context.Context) error {
 	steps := []func() error{
