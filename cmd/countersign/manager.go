@@ -59,17 +59,15 @@ func cacheOptions(serve *serveOptions, objects []client.Object) cache.Options {
 				Namespaces: namespaced(serve.namespace),
 				Label:      policyConfigMaps,
 			},
-			namespaceMetadata(): {Transform: cache.TransformStripManagedFields()},
+			namespaceMetadata(): {Transform: withoutManagedFields},
 		},
 	}
 	if len(serve.watchNamespaces) > 0 {
 		options.DefaultNamespaces = namespaced(serve.watchNamespaces...)
 	}
-	if secrets := secretsOf(serve); len(secrets) > 0 {
-		options.ByObject[metadataOf("Secret")] = cache.ByObject{Namespaces: secrets}
-	}
+	options.ByObject[metadataOf("Secret")] = cache.ByObject{Namespaces: secretsOf(serve), Transform: withoutLastApplied}
 	for _, object := range objects {
-		options.ByObject[object] = cache.ByObject{Transform: cache.TransformStripManagedFields()}
+		options.ByObject[object] = cache.ByObject{Transform: withoutManagedFields}
 	}
 	return options
 }
