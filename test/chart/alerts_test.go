@@ -31,7 +31,7 @@ func TestAlertsPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := parse(t, mustRender(t, "--values", cases(t)["default"], "--set", "prometheusRule.enabled=true"))
+	all := parse(t, mustRender(t, "--values", cases(t)["eso"], "--set", "prometheusRule.enabled=true"))
 	rules := prometheusRule{}
 	if err := yaml.Unmarshal(all.of("PrometheusRule")[0].raw, &rules); err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func alerts(t *testing.T) map[string]string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), cmp.Or(os.Getenv("HELM_BIN"), "../../bin/helm"), "template", "countersign", chart,
 		"--namespace", releaseNamespace, "--show-only", "templates/prometheusrule.yaml",
-		"--set", "vault.address=https://vault.example:8200,prometheusRule.enabled=true")
+		"--set", "vault.address=https://vault.example:8200,prometheusRule.enabled=true,dialects={kes,eso}")
 	rendered, err := command.Output()
 	if err != nil {
 		t.Fatalf("helm: %v", err)

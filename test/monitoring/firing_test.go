@@ -74,6 +74,10 @@ func alertCases() map[string]alertCase {
 			`countersign_externalsecret_ready{` + ours + `, exported_namespace="team-a", name="db"} 0x120`,
 			`countersign_externalsecret_ready{` + ours + `, exported_namespace="team-a", name="db"} 1x120`,
 		},
+		"CountersignViolationsStand": {
+			`countersign_standing_violations{` + ours + `, exported_namespace="team-a", kind="ExternalSecret"} 1x120`,
+			`countersign_standing_violations{` + ours + `, exported_namespace="team-a", kind="ExternalSecret"} 0x120`,
+		},
 		"CountersignBacklogOld": {
 			`countersign_queue_oldest_seconds{` + ours + `, lane="backlog"} 0+60x120`,
 			`countersign_queue_oldest_seconds{` + ours + `, lane="backlog"} 0+7x120`,

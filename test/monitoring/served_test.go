@@ -34,6 +34,7 @@ func TestQueriesFindWhatIsServed(t *testing.T) {
 	c.apply("missing", "kubernetes/data/"+tenant+"/missing", true)
 	c.awaitReason("missing", "VaultNotFound")
 	c.apply("foreign", "kubernetes/data/team-b/app", false)
+	c.violate(t, process)
 	c.scrape(time.Hour, process)
 	if err := process.Stop(); err != nil {
 		t.Fatal(err)
@@ -85,7 +86,8 @@ func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	env := harness.ForTest(t, harness.Options{})
 	c := &cluster{t: t, env: env, storage: teststorage.New(t), release: harness.Release{Name: "countersign", Namespace: releaseNamespace, Values: map[string]any{
-		"vault": map[string]any{"address": env.Vault.Addr},
+		"vault":    map[string]any{"address": env.Vault.Addr},
+		"dialects": []any{"kes", "eso"},
 		"policy": map[string]any{
 			"mounts": map[string]any{"kubernetes": map[string]any{"kv": 2}},
 			"allow": []any{map[string]any{
