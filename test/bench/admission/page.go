@@ -26,7 +26,7 @@ func newPage(rows []row, environment *report.Environment) (*report.Page, error) 
 		for _, setup := range setups()[1:] {
 			lines = append(lines, addedByRules(rows, setup, clients))
 		}
-		title := fmt.Sprintf("Added at p50, %d clients", clients)
+		title := fmt.Sprintf("Added at p50, clients: %d", clients)
 		if err := page.Lines(fmt.Sprintf("admission-%d", clients), report.Plot{Title: title, X: "rules", Y: "milliseconds", LogX: true, LogY: true}, lines...); err != nil {
 			return nil, err
 		}

@@ -91,6 +91,10 @@ func (settings Plot) draw() *plot.Plot {
 }
 
 func (p *Page) addPlot(name string, settings Plot, drawn *plot.Plot) error {
+	if !settings.LogY {
+		// Room for the legend.
+		drawn.Y.Max *= 1.2
+	}
 	canvas, err := drawn.WriterTo(width, height, "svg")
 	if err != nil {
 		return fmt.Errorf("plot %s: %w", name, err)
