@@ -23,6 +23,8 @@ type GuardedJudge struct {
 	Scheme  *runtime.Scheme
 	// ReferredBy has the kinds whose objects may refer to those of a kind.
 	ReferredBy map[schema.GroupKind][]schema.GroupVersionKind
+	// Only has the namespaces whose objects are judged; empty is all.
+	Only []string
 	// Vaults are those that objects may name.
 	Vaults map[string]api.Vault
 	// OtherBackends says what becomes of objects of another provider.

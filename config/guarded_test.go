@@ -155,6 +155,61 @@ func TestGuardedEvaluateDependents(t *testing.T) {
 	}
 }
 
+// A store of the whole cluster answers for the namespaces that count, and no
+// other is looked at.
+func TestGuardedOnlySomeNamespaces(t *testing.T) {
+	path := "secret"
+	store := &esov1.ClusterSecretStore{ObjectMeta: metav1.ObjectMeta{Name: "vault"}, Spec: esoStore("", "reader").Spec}
+	store.Spec.Provider.Vault.Path = &path
+	referring := func(namespace string) *esov1.ExternalSecret {
+		object := esoSecret(namespace, "evil", "other/app")
+		object.Spec.SecretStoreRef.Kind = esov1.KindClusterSecretStore
+		return object
+	}
+	everywhere := &esov1.ClusterExternalSecret{ObjectMeta: metav1.ObjectMeta{Name: "all"}, Spec: esov1.ClusterExternalSecretSpec{
+		ExternalSecretSpec: referring("").Spec, NamespaceSelectors: []*metav1.LabelSelector{{}},
+	}}
+	tests := map[string]struct {
+		only           []string
+		stores, spread int
+	}{
+		"all":         {nil, 2, 2},
+		"one":         {[]string{"team-b"}, 1, 1},
+		"none of all": {[]string{"team-c"}, 0, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			var looked []string
+			judge := guardedWorld(t, interceptor.Funcs{
+				List: func(ctx context.Context, inner client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+					if _, isExternal := list.(*esov1.ExternalSecretList); isExternal {
+						looked = append(looked, (&client.ListOptions{}).ApplyOptions(options).Namespace)
+					}
+					return inner.List(ctx, list, options...)
+				},
+			}, store, referring("team-a"), referring("team-b"))
+			judge.Only = tc.only
+			dependents, err := judge.EvaluateDependents(t.Context(), store, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(dependents.Denials()); got != tc.stores {
+				t.Errorf("the store answers for %d, want %d: %v", got, tc.stores, dependents.Denials())
+			}
+			if len(tc.only) > 0 && !cmp.Equal(tc.only, looked) {
+				t.Errorf("looked at %q, want %q", looked, tc.only)
+			}
+			spread, err := judge.Evaluate(t.Context(), everywhere)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(spread.Violations); got != tc.spread {
+				t.Errorf("spread to %d, want %d: %v", got, tc.spread, spread.Denials())
+			}
+		})
+	}
+}
+
 // Of a kind that the cluster does not have there are no objects; what cannot be
 // read is an error, and no verdict.
 func TestGuardedWithoutAnswer(t *testing.T) {

@@ -73,29 +73,40 @@ func (s surroundings) Namespaces(ctx context.Context, selector labels.Selector) 
 	if err := s.Judge.Namespaces.List(ctx, list, client.MatchingLabelsSelector{Selector: selector}); err != nil {
 		return nil, err
 	}
-	names := make([]string, len(list.Items))
+	var names []string
 	for i := range list.Items {
-		names[i] = list.Items[i].Name
+		if name := list.Items[i].Name; len(s.Only) == 0 || slices.Contains(s.Only, name) {
+			names = append(names, name)
+		}
 	}
 	return names, nil
 }
 
 // Dependents are the objects that refer to one: those of its namespace, or of
-// all where it is of the whole cluster.
+// all that count where it is of the whole cluster.
 func (j *GuardedJudge) Dependents(ctx context.Context, kind schema.GroupVersionKind, object metav1.Object) ([]api.Guarded, error) {
 	var dependents []api.Guarded
 	for _, one := range j.ReferredBy[kind.GroupKind()] {
-		found, err := j.List(ctx, one, client.InNamespace(object.GetNamespace()))
-		if err != nil {
-			return nil, err
-		}
-		for _, dependent := range found {
-			if refersTo(dependent, kind, object) {
-				dependents = append(dependents, dependent)
+		for _, namespace := range j.namespacesOf(object) {
+			found, err := j.List(ctx, one, client.InNamespace(namespace))
+			if err != nil {
+				return nil, err
+			}
+			for _, dependent := range found {
+				if refersTo(dependent, kind, object) {
+					dependents = append(dependents, dependent)
+				}
 			}
 		}
 	}
 	return dependents, nil
+}
+
+func (j *GuardedJudge) namespacesOf(object metav1.Object) []string {
+	if namespace := object.GetNamespace(); namespace != "" || len(j.Only) == 0 {
+		return []string{namespace}
+	}
+	return j.Only
 }
 
 func refersTo(dependent api.Guarded, kind schema.GroupVersionKind, object metav1.Object) bool {

@@ -119,6 +119,7 @@ func (w *wiring) addViolations() error {
 	if err != nil {
 		return err
 	}
+	judge.Only = w.options.watchNamespaces
 	watcher := &violations.Watcher{
 		Judge: *judge, Shared: w.mgr.GetCache(), Mapper: w.mgr.GetRESTMapper(), NewCache: w.newGuardedCache,
 		PolicyChanged: w.policyChanged.add(),

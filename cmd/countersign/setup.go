@@ -144,6 +144,7 @@ func (w *wiring) validators() (map[schema.GroupVersionKind]webhook.Validator, er
 	if err != nil {
 		return nil, err
 	}
+	judge.Only = w.options.watchNamespaces
 	all := enabled(w.settings).validators()
 	for _, one := range guarded(w.settings) {
 		all[one.kind] = one.validator(judge)
