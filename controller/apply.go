@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/util/csaupgrade"
@@ -99,12 +101,23 @@ func (r *Reconciler) takeOverFields(ctx context.Context, source api.Source, secr
 	if err := trimToApplied(ownEntry(upgraded.ManagedFields)); err != nil {
 		return err
 	}
-	patch := client.MergeFromWithOptions(secret, client.MergeFromWithOptimisticLock{})
+	patch, err := fieldsPatch(upgraded)
+	if err != nil {
+		return err
+	}
 	if err := r.Patch(ctx, upgraded, patch, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency); err != nil {
 		return err
 	}
 	*secret = *upgraded
 	return nil
+}
+
+// fieldsPatch replaces the managedFields of this very version. A comparison of the
+// whole metadata would come to the same.
+func fieldsPatch(secret *metav1.PartialObjectMetadata) (client.Patch, error) {
+	fields := metav1.ObjectMeta{ResourceVersion: secret.ResourceVersion, ManagedFields: secret.ManagedFields}
+	data, err := json.Marshal(map[string]any{"metadata": fields})
+	return client.RawPatch(types.MergePatchType, data), err
 }
 
 // trimToApplied leaves the leaves: whoever creates an object owns its maps as
