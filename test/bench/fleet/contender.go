@@ -34,13 +34,14 @@ type process interface {
 // Names of Countersign's contenders.
 const (
 	countersignDefault = "Countersign, defaults: 100 requests/s, burst 200"
-	countersignLifted  = "Countersign, budget lifted, 10 workers"
+	// Of the workers a backlog, which a cold sync is, gets half.
+	countersignLifted = "Countersign, budget lifted, 10 workers at a backlog"
 )
 
 func countersigns() []contender {
 	return []contender{
 		countersign(countersignDefault, stage.DefaultBudget()),
-		countersign(countersignLifted, stage.LiftedBudget(), "--workers=10"),
+		countersign(countersignLifted, stage.LiftedBudget(), "--workers=20"),
 	}
 }
 
