@@ -77,7 +77,7 @@ test: build run-tools ## Unit and integration tests
 
 .PHONY: test-slow
 test-slow: build run-tools ## Integration tests that take long; rollouts and rotations under load; installs with helm
-	go test ./test/integration ./test/guard -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
+	go test -p 1 ./test/integration ./test/guard -run '$(SLOW)' -timeout $(TEST_TIMEOUT)
 	go test ./test/rollout -timeout $(TEST_TIMEOUT)
 	go test ./test/install -timeout $(TEST_TIMEOUT)
 

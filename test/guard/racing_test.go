@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	pairs   = 1000
+	tenants = 20
+	pairs   = 1000 / tenants
 	atATime = 10
 	// toldWithin is the promise for what slips through a race.
 	toldWithin = 2 * time.Second
@@ -62,27 +63,32 @@ func (n *tenant) race(ctx context.Context, i int) (bool, error) {
 	return admitted[0] && admitted[1], nil
 }
 
-// Point 3: of two that are created at the same moment one is refused, mostly.
-// Where neither is, that is found within two seconds, each time.
+// Point 3: two that are created at the same moment may both slip through, and
+// each time they do that is found within two seconds.
 func TestRacingPairsAreFound(t *testing.T) {
-	n := newTenant(t)
+	slipped := 0
+	for range tenants {
+		slipped += newTenant(t).racePairs()
+	}
+	t.Logf("%d of %d pairs slipped through and were told", slipped, tenants*pairs)
+}
+
+// racePairs returns how many slipped through.
+func (n *tenant) racePairs() int {
+	n.t.Helper()
 	var escaped []string
 	for i := 0; i < pairs; i += atATime {
 		escaped = append(escaped, n.raceSome(i)...)
-		told := time.Now()
-		harness.Await(t, toldWithin, func(ctx context.Context) error {
+		harness.Await(n.t, toldWithin, func(ctx context.Context) error {
 			got, err := n.violations(ctx)
 			if err == nil && got != len(escaped) {
 				err = fmt.Errorf("%d told, want %d", got, len(escaped))
 			}
 			return err
 		})
-		if took := time.Since(told); took > toldWithin {
-			t.Errorf("told after %s", took)
-		}
 	}
-	t.Logf("%d of %d pairs slipped through and were told", len(escaped), pairs)
-	harness.Await(t, within, func(ctx context.Context) error { return n.allTold(ctx, escaped) })
+	harness.Await(n.t, within, func(ctx context.Context) error { return n.allTold(ctx, escaped) })
+	return len(escaped)
 }
 
 // raceSome at a time, and returns the names of those that slipped through.
