@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -73,35 +74,40 @@ func (c *churn) count(number *int) {
 	*number++
 }
 
-// change does one thing after another, until the time is up.
-func (c *churn) change(ctx context.Context, number int) error {
+// change does one thing after another at a pace, until the time is up.
+func (c *churn) change(ctx context.Context, number int, pace time.Duration) error {
 	random := rand.New(rand.NewPCG(seed, uint64(number))) //nolint:gosec // The same changes each time; no secret.
+	ticker := time.NewTicker(pace)
+	defer ticker.Stop()
 	var mine []client.ObjectKey
-	for ctx.Err() == nil {
-		var err error
-		switch choice := random.IntN(10); {
-		case choice == 0:
-			err = c.askForbidden(ctx, namespaceOf(random.IntN(namespaces)))
-		case len(mine) == 0 || choice < 4 && len(mine) < c.objects/4:
-			var key client.ObjectKey
-			if key, err = c.create(ctx, random); err == nil {
-				mine = append(mine, key)
-			}
-		case choice < 7:
-			err = c.update(ctx, mine[random.IntN(len(mine))], random)
-		default:
-			last := len(mine) - 1
-			i := random.IntN(len(mine))
-			mine[i], mine[last] = mine[last], mine[i]
-			if err = c.remove(ctx, mine[last]); err == nil {
-				mine = mine[:last]
-			}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
 		}
-		if err != nil && ctx.Err() == nil {
+		var err error
+		if mine, err = c.changeOne(ctx, mine, random); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// changeOne returns the objects that a client has then.
+func (c *churn) changeOne(ctx context.Context, mine []client.ObjectKey, random *rand.Rand) ([]client.ObjectKey, error) {
+	switch choice := random.IntN(10); {
+	case choice == 0:
+		return mine, c.askForbidden(ctx, namespaceOf(random.IntN(namespaces)))
+	case len(mine) == 0 || choice < 5 && len(mine) < c.objects/4:
+		key, err := c.create(ctx, random)
+		return append(mine, key), err
+	case choice < 7:
+		return mine, c.update(ctx, mine[random.IntN(len(mine))], random)
+	default:
+		i := random.IntN(len(mine))
+		gone := mine[i]
+		return slices.Delete(mine, i, i+1), c.remove(ctx, gone)
+	}
 }
 
 func (c *churn) create(ctx context.Context, random *rand.Rand) (client.ObjectKey, error) {

@@ -24,6 +24,8 @@ type size struct {
 	length time.Duration
 	// objects are how many there may be at a time.
 	objects, clients int
+	// pace is how often each client changes something.
+	pace time.Duration
 	// sample is how often the process is looked at, and fault how often Vault is
 	// away, for a fifth of that time.
 	sample, fault time.Duration
@@ -32,9 +34,10 @@ type size struct {
 func main() {
 	length := flag.Duration("time", 10*time.Minute, "how long")
 	objects := flag.Int("objects", 300, "the most objects at a time")
+	pace := flag.Duration("pace", 800*time.Millisecond, "how often each of 4 clients changes something")
 	folder := flag.String("folder", "", "folder for the page and its plots; empty: print the page")
 	flag.Parse()
-	if err := run(size{*length, *objects, 4, 2 * time.Second, 30 * time.Second}, *folder); err != nil {
+	if err := run(size{*length, *objects, 4, *pace, 2 * time.Second, 30 * time.Second}, *folder); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
@@ -55,7 +58,8 @@ func run(size size, folder string) error {
 	if err = errors.Join(err, s.Versions(ctx, environment), s.Stop()); err != nil {
 		return err
 	}
-	environment.Notef("%s, at most %d objects, %d clients; Vault away for %s in every %s", size.length, size.objects, size.clients, size.fault/5, size.fault)
+	environment.Notef("%s, at most %d objects; each of %d clients changes something every %s; Vault away for %s in every %s",
+		size.length, size.objects, size.clients, size.pace, size.fault/5, size.fault)
 	page, err := newPage(measured, environment)
 	if err != nil {
 		return err

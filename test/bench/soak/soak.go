@@ -59,7 +59,7 @@ func stir(ctx context.Context, c *churn, vault *proxy, process *harness.Process,
 	defer cancel()
 	var group errgroup.Group
 	for client := range size.clients {
-		group.Go(func() error { return c.change(ends, client) })
+		group.Go(func() error { return c.change(ends, client, size.pace) })
 	}
 	group.Go(func() error { return c.editPolicy(ends) })
 	group.Go(func() error { vault.fail(ends, size.fault); return nil })

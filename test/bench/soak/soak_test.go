@@ -83,7 +83,7 @@ func TestAims(t *testing.T) {
 // The whole command, short: growth says nothing then, the rest has to hold.
 func TestSoak(t *testing.T) {
 	folder := t.TempDir()
-	missed := run(size{10 * time.Second, 20, 2, 500 * time.Millisecond, 5 * time.Second}, folder)
+	missed := run(size{10 * time.Second, 20, 2, 50 * time.Millisecond, 500 * time.Millisecond, 5 * time.Second}, folder)
 	page, err := os.ReadFile(filepath.Join(folder, "soak.md"))
 	if err != nil {
 		t.Fatal(err, missed)
