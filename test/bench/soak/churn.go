@@ -47,6 +47,8 @@ type churn struct {
 // tally counts changes, and those that policy forbids by how they ended.
 type tally struct{ created, updated, deleted, refused, wronglyAdmitted, edits int }
 
+func (t tally) changes() int { return t.created + t.updated + t.deleted }
+
 func (t *tally) copy() tally { return *t }
 
 func newChurn(ctx context.Context, s *stage.Stage, objects int) (*churn, error) {
@@ -77,20 +79,35 @@ func (c *churn) count(number *int) {
 // change does one thing after another at a pace, until the time is up.
 func (c *churn) change(ctx context.Context, number int, pace time.Duration) error {
 	random := rand.New(rand.NewPCG(seed, uint64(number))) //nolint:gosec // The same changes each time; no secret.
+	mine, err := c.fill(ctx, random)
+	if err != nil {
+		return err
+	}
 	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
-	var mine []client.ObjectKey
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
-		var err error
 		if mine, err = c.changeOne(ctx, mine, random); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
+}
+
+// fill has as many objects as there are on average, so that the process does not
+// grow by them.
+func (c *churn) fill(ctx context.Context, random *rand.Rand) (mine []client.ObjectKey, err error) {
+	for range c.objects / 8 {
+		key, err := c.create(ctx, random)
+		if err != nil {
+			return nil, err
+		}
+		mine = append(mine, key)
+	}
+	return mine, nil
 }
 
 // changeOne returns the objects that a client has then.
@@ -98,7 +115,7 @@ func (c *churn) changeOne(ctx context.Context, mine []client.ObjectKey, random *
 	switch choice := random.IntN(10); {
 	case choice == 0:
 		return mine, c.askForbidden(ctx, namespaceOf(random.IntN(namespaces)))
-	case len(mine) == 0 || choice < 5 && len(mine) < c.objects/4:
+	case len(mine) == 0 || choice < 4 && len(mine) < c.objects/4:
 		key, err := c.create(ctx, random)
 		return append(mine, key), err
 	case choice < 7:

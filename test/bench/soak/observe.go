@@ -72,3 +72,15 @@ func growth(samples []sample, percent int, number func(sample) float64) float64 
 	}
 	return of(samples[3*quarter:]) / of(samples[quarter:2*quarter])
 }
+
+// heapOfAChange is what the heap gained of each change, from the second quarter
+// of the time to the last, which lie half of the time apart.
+func heapOfAChange(samples []sample, changes int) float64 {
+	quarter := len(samples) / 4
+	if quarter == 0 || changes == 0 {
+		return 0
+	}
+	before := report.MedianOf(samples[quarter:2*quarter], heap)
+	ratio := growth(samples, 10, heap)
+	return max(0, before*(ratio-1)/(float64(changes)/2))
+}

@@ -53,7 +53,8 @@ syncs_total{result="Synced"} 5
 }
 
 func TestAims(t *testing.T) {
-	flat := someSamples(5, 5, 5, 5)
+	flat, leaking := someSamples(5, 5, 5, 5), someSamples(5, 5, 5, 5)
+	leaking[3].heap += 4e6
 	tests := map[string]struct {
 		result result
 		want   string
@@ -62,6 +63,8 @@ func TestAims(t *testing.T) {
 		"a leaked login":   {result{samples: flat, logins: 3, sessions: 1}, "logins that Vault holds beyond the sessions of the process: 2, want at most 0"},
 		"a leaked series":  {result{samples: flat, left: 1}, "series that name objects which are gone: 1, want at most 0"},
 		"leaks goroutines": {result{samples: someSamples(5, 5, 8, 10)}, "growth of goroutines: 2, want at most 1.25"},
+		"leaks objects":    {result{samples: leaking, tally: tally{created: 1000, deleted: 1000}}, "bytes of heap for each change: 4000, want at most 2000"},
+		"keeps events":     {result{samples: leaking, tally: tally{created: 1500, deleted: 1500, updated: 1500}}, ""},
 		"never ready":      {result{samples: flat, notReady: 1}, "objects that are not ready in the end: 1, want at most 0"},
 		"let pass":         {result{samples: flat, tally: tally{wronglyAdmitted: 1}}, "forbidden and admitted: 1, want at most 0"},
 	}
