@@ -70,7 +70,7 @@ func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 // 100 is for programs whose memory is theirs to waste; here most of what is in use
 // are objects in caches, which stay, and a little more work of the collector buys
 // a quarter of the memory.
-const garbage = 40
+const garbage = 50
 
 // saveMemory leaves an operator's own setting as it is.
 // https://pkg.go.dev/runtime#hdr-Environment_Variables
