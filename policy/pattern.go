@@ -107,22 +107,31 @@ func mountOf(pattern string, mounts map[string]Mount) (string, Mount, bool) {
 // MatchesPattern compares one path with one pattern. A trie finds one pattern
 // among many.
 func MatchesPattern(pattern, path, namespace string) bool {
-	for more := true; more; {
+	itself, _ := compare(pattern, path, namespace)
+	return itself
+}
+
+// compare reports whether a pattern matches a path itself, and whether it
+// matches something below it.
+func compare(pattern, path, namespace string) (itself, below bool) {
+	for {
 		var want, have string
-		var moreWanted bool
+		var more, moreWanted bool
 		want, pattern, moreWanted = strings.Cut(pattern, "/")
 		have, path, more = strings.Cut(path, "/")
 		if want == "*" {
-			return true
+			return true, true
 		}
 		if want == namespaceVariable {
 			want = namespace
 		}
-		if want != "+" && want != have || moreWanted != more {
-			return false
+		switch {
+		case want != "+" && want != have, more && !moreWanted:
+			return false, false
+		case !more:
+			return !moreWanted, moreWanted
 		}
 	}
-	return true
 }
 
 func count(segments []string, want string) int {

@@ -85,20 +85,6 @@ func coversBelow(pattern, path, namespace string) bool {
 
 // meetsBelow compares one pattern with something below a path.
 func meetsBelow(pattern, path, namespace string) bool {
-	for more := true; more; {
-		var want, have string
-		var moreWanted bool
-		want, pattern, moreWanted = strings.Cut(pattern, "/")
-		have, path, more = strings.Cut(path, "/")
-		if want == "*" {
-			return true
-		}
-		if want == namespaceVariable {
-			want = namespace
-		}
-		if want != "+" && want != have || !moreWanted {
-			return false
-		}
-	}
-	return true
+	_, below := compare(pattern, path, namespace)
+	return below
 }
