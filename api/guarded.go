@@ -77,34 +77,3 @@ func (r Referent) Means(kind schema.GroupVersionKind, object metav1.Object) bool
 	selector, err := labels.Parse(r.Labels)
 	return err == nil && selector.Matches(labels.Set(object.GetLabels()))
 }
-
-// Within has the claims of one object tell where they are when another object
-// is judged: an edited store with each object that refers to it.
-func Within(owner string, claims []*policy.Claim) []*policy.Claim {
-	moved := make([]*policy.Claim, len(claims))
-	for i, claim := range claims {
-		one := *claim
-		one.RoleField = within(owner, claim.RoleField)
-		one.Reads = make([]policy.Read, len(claim.Reads))
-		for j, read := range claim.Reads {
-			read.Field = within(owner, read.Field)
-			one.Reads[j] = read
-		}
-		one.Problems = make(field.ErrorList, len(claim.Problems))
-		for j, problem := range claim.Problems {
-			copied := *problem
-			copied.Field = owner + "." + problem.Field
-			one.Problems[j] = &copied
-		}
-		moved[i] = &one
-	}
-	return moved
-}
-
-// within begins a path anew: its elements know their parents only.
-func within(owner string, at *field.Path) *field.Path {
-	if at == nil {
-		return nil
-	}
-	return field.NewPath(owner + "." + at.String())
-}

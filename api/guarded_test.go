@@ -3,12 +3,8 @@ package api
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/validation/field"
-
-	"github.com/countersign/countersign/policy"
 )
 
 func TestReferentMeans(t *testing.T) {
@@ -43,26 +39,5 @@ func TestReferentMeans(t *testing.T) {
 				t.Errorf("%t, want %t", got, tc.want)
 			}
 		})
-	}
-}
-
-func TestWithinMovesEachField(t *testing.T) {
-	spec := field.NewPath("spec")
-	claims := []*policy.Claim{{
-		Namespace: "a", RoleField: spec.Child("secretStoreRef"),
-		Reads:    []policy.Read{{Path: "secret/data/x", Field: spec.Child("data").Index(1)}},
-		Problems: field.ErrorList{field.Forbidden(spec.Child("target"), "no")},
-	}, {Login: true}}
-	fields := func(claims []*policy.Claim) []string {
-		return []string{claims[0].RoleField.String(), claims[0].Reads[0].Field.String(), claims[0].Problems[0].Field, claims[1].RoleField.String()}
-	}
-	before := fields(claims)
-	moved := Within("ExternalSecret a/app", claims)
-	want := []string{"ExternalSecret a/app.spec.secretStoreRef", "ExternalSecret a/app.spec.data[1]", "ExternalSecret a/app.spec.target", "<nil>"}
-	if diff := cmp.Diff(want, fields(moved)); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(before, fields(claims)); diff != "" {
-		t.Errorf("the claims themselves have changed: %s", diff)
 	}
 }

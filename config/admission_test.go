@@ -45,7 +45,7 @@ func TestAdmissionOfOtherBackends(t *testing.T) {
 				if tc.old != nil {
 					old = settings.Admission(tc.old)
 				}
-				for _, denial := range compiled.EvaluateUpdate(claim, old, nil).Denials() {
+				for _, denial := range compiled.EvaluateUpdate(claim, nil, old).Denials() {
 					got = append(got, denial.Error())
 				}
 			}

@@ -56,15 +56,7 @@ func (j *GuardedJudge) Evaluate(ctx context.Context, object api.Guarded) (*polic
 	if err != nil {
 		return nil, err
 	}
-	verdicts := []*policy.Verdict{{Revision: j.Policy().Revision()}}
-	for _, claim := range claims {
-		verdict, err := j.evaluate(ctx, claim, nil)
-		if err != nil {
-			return nil, err
-		}
-		verdicts = append(verdicts, verdict)
-	}
-	return policy.Merge(verdicts...), nil
+	return j.evaluate(ctx, claims)
 }
 
 // EvaluateDependents judges the objects that refer to one that is about to
@@ -79,63 +71,51 @@ func (j *GuardedJudge) EvaluateDependents(ctx context.Context, object, old api.G
 	if err != nil {
 		return nil, err
 	}
+	// Thousands may refer to one store, and to few besides.
+	now := api.Remember(surroundings{GuardedJudge: j, instead: object})
+	var before api.Surroundings
+	if old != nil {
+		before = api.Remember(surroundings{GuardedJudge: j, instead: old})
+	}
 	verdicts := []*policy.Verdict{{Revision: j.Policy().Revision()}}
 	for _, dependent := range dependents {
-		verdict, err := j.evaluateDependent(ctx, dependent, object, old)
+		verdict, err := j.evaluateDependent(ctx, dependent, now, before)
 		if err != nil {
 			return nil, err
 		}
-		verdicts = append(verdicts, verdict...)
+		verdicts = append(verdicts, verdict)
 	}
 	return policy.Merge(verdicts...), nil
 }
 
-func (j *GuardedJudge) evaluateDependent(ctx context.Context, dependent, object, old api.Guarded) ([]*policy.Verdict, error) {
-	owner, err := j.nameOf(dependent)
+func (j *GuardedJudge) evaluateDependent(ctx context.Context, dependent api.Guarded, now, before api.Surroundings) (*policy.Verdict, error) {
+	asked, err := dependent.Claims(ctx, now)
 	if err != nil {
 		return nil, err
 	}
-	asked, err := dependent.Claims(ctx, surroundings{GuardedJudge: j, instead: object})
+	var old []*policy.Claim
+	if before != nil {
+		if old, err = dependent.Claims(ctx, before); err != nil {
+			return nil, err
+		}
+	}
+	verdict, err := j.evaluate(ctx, asked, old...)
 	if err != nil {
 		return nil, err
 	}
-	asked = api.Within(owner, asked)
-	var before []*policy.Claim
-	if old != nil {
-		if before, err = dependent.Claims(ctx, surroundings{GuardedJudge: j, instead: old}); err != nil {
-			return nil, err
-		}
-		before = api.Within(owner, before)
-	}
-	verdicts := make([]*policy.Verdict, len(asked))
-	for i, claim := range asked {
-		if verdicts[i], err = j.evaluate(ctx, claim, before); err != nil {
-			return nil, err
-		}
-	}
-	return verdicts, nil
+	kind, err := apiutil.GVKForObject(dependent, j.Scheme)
+	return verdict.Within(fmt.Sprintf("%s[%s]", kind.Kind, client.ObjectKeyFromObject(dependent))), err
 }
 
-// nameOf tells an object from all others in a message.
-func (j *GuardedJudge) nameOf(object api.Guarded) (string, error) {
-	kind, err := apiutil.GVKForObject(object, j.Scheme)
-	return fmt.Sprintf("%s[%s]", kind.Kind, client.ObjectKeyFromObject(object)), err
-}
-
-// evaluate leaves out what any of the old claims had already. A claim of the
-// whole cluster has no namespace whose labels could matter.
-func (j *GuardedJudge) evaluate(ctx context.Context, claim *policy.Claim, old []*policy.Claim) (*policy.Verdict, error) {
-	var of map[string]string
-	if claim.Namespace != "" {
-		var err error
-		if of, err = j.labels(ctx, claim.Namespace); err != nil {
-			return nil, fmt.Errorf("labels of namespace %q: %w", claim.Namespace, err)
+// evaluate leaves out what any of the old claims had already.
+func (j *GuardedJudge) evaluate(ctx context.Context, claims []*policy.Claim, old ...*policy.Claim) (*policy.Verdict, error) {
+	verdicts := []*policy.Verdict{{Revision: j.Policy().Revision()}}
+	for _, claim := range claims {
+		verdict, err := j.EvaluateUpdate(ctx, claim, old...)
+		if err != nil {
+			return nil, err
 		}
+		verdicts = append(verdicts, verdict)
 	}
-	inForce := j.Policy()
-	verdict := inForce.Evaluate(claim, of)
-	for _, one := range old {
-		verdict = verdict.Without(claim, one, inForce.Evaluate(one, of))
-	}
-	return verdict, nil
+	return policy.Merge(verdicts...), nil
 }

@@ -210,6 +210,26 @@ func TestGuardedOnlySomeNamespaces(t *testing.T) {
 	}
 }
 
+// What many refer to is read once for all of them.
+func TestGuardedDependentsReadOnce(t *testing.T) {
+	reads := 0
+	standing := []client.Object{esoSecret("team-a", "one", "team-a/x"), esoSecret("team-a", "two", "team-a/x"), esoSecret("team-a", "three", "team-a/x")}
+	judge := guardedWorld(t, interceptor.Funcs{
+		Get: func(ctx context.Context, inner client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			if _, isStore := object.(*esov1.SecretStore); isStore {
+				reads++
+			}
+			return inner.Get(ctx, key, object, options...)
+		},
+	}, standing...)
+	if _, err := judge.EvaluateDependents(t.Context(), esoStore("team-a", "reader"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if reads != 1 {
+		t.Errorf("the store was read %d times, want 1", reads)
+	}
+}
+
 // Of a kind that the cluster does not have there are no objects; what cannot be
 // read is an error, and no verdict.
 func TestGuardedWithoutAnswer(t *testing.T) {

@@ -26,19 +26,23 @@ type Judge struct {
 
 // Evaluate judges a claim. An error means that it could not be judged.
 func (j *Judge) Evaluate(ctx context.Context, claim *policy.Claim) (*policy.Verdict, error) {
-	return j.EvaluateUpdate(ctx, claim, nil)
+	return j.EvaluateUpdate(ctx, claim)
 }
 
-// EvaluateUpdate judges what a claim asks anew, compared with an old one.
-func (j *Judge) EvaluateUpdate(ctx context.Context, claim, old *policy.Claim) (*policy.Verdict, error) {
+// EvaluateUpdate judges what a claim asks anew, compared with old ones.
+func (j *Judge) EvaluateUpdate(ctx context.Context, claim *policy.Claim, old ...*policy.Claim) (*policy.Verdict, error) {
 	labels, err := j.labels(ctx, claim.Namespace)
 	if err != nil {
 		return nil, fmt.Errorf("labels of namespace %q: %w", claim.Namespace, err)
 	}
-	return j.Policy().EvaluateUpdate(claim, old, labels), nil
+	return j.Policy().EvaluateUpdate(claim, labels, old...), nil
 }
 
+// labels are none for a claim of the whole cluster.
 func (j *Judge) labels(ctx context.Context, name string) (map[string]string, error) {
+	if name == "" {
+		return nil, nil //nolint:nilnil // There is no namespace that could have any.
+	}
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
 	err := j.Namespaces.Get(ctx, client.ObjectKey{Name: name}, namespace)

@@ -75,7 +75,7 @@ func TestEvaluateUpdate(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for _, err := range tc.policy.EvaluateUpdate(tc.claim, tc.old, nil).Denials() {
+			for _, err := range tc.policy.EvaluateUpdate(tc.claim, nil, tc.old).Denials() {
 				got = append(got, err.Field)
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {

@@ -19,3 +19,16 @@ func Merge(verdicts ...*Verdict) *Verdict {
 	slices.SortStableFunc(merged.Violations, func(a, b Violation) int { return compareFields(a.Err.Field, b.Err.Field) })
 	return merged
 }
+
+// Within has the fields of a verdict tell whose they are, where another object
+// is judged: an edited store with each object that refers to it.
+func (v *Verdict) Within(owner string) *Verdict {
+	moved := &Verdict{Grants: v.Grants, Revision: v.Revision}
+	for _, violation := range v.Violations {
+		err := *violation.Err
+		err.Field = owner + "." + err.Field
+		violation.Err = &err
+		moved.Violations = append(moved.Violations, violation)
+	}
+	return moved
+}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -28,5 +29,35 @@ func TestMerge(t *testing.T) {
 	}
 	if got := Merge(); !got.Allowed() || len(got.Grants) > 0 {
 		t.Errorf("of no claims: %+v", got)
+	}
+}
+
+// Each field tells whose it is, and the verdict itself stays as it was.
+func TestWithinMovesEachField(t *testing.T) {
+	spec := field.NewPath("spec")
+	verdict := &Verdict{Grants: []Grant{{Rule: "cm/a"}}, Revision: "r", Violations: []Violation{
+		{Err: field.Required(spec.Child("secretStoreRef"), "no"), Mode: Enforce, Read: 0},
+		{Err: field.Forbidden(spec.Child("data").Index(1), "no"), Mode: Warn, Rule: "cm/b", Read: 0},
+		{Err: field.Forbidden(spec.Child("target"), "no"), Mode: Enforce, Read: -1},
+	}}
+	fields := func(verdict *Verdict) []string {
+		var all []string
+		for _, violation := range verdict.Violations {
+			all = append(all, violation.Err.Field)
+		}
+		return all
+	}
+	before := fields(verdict)
+	moved := verdict.Within("ExternalSecret a/app")
+	want := []string{"ExternalSecret a/app.spec.secretStoreRef", "ExternalSecret a/app.spec.data[1]", "ExternalSecret a/app.spec.target"}
+	if diff := cmp.Diff(want, fields(moved)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(before, fields(verdict)); diff != "" {
+		t.Errorf("the verdict itself has changed: %s", diff)
+	}
+	rest := cmp.Diff(verdict, moved, cmpopts.IgnoreFields(Violation{}, "Err"))
+	if rest != "" {
+		t.Error(rest)
 	}
 }

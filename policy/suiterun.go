@@ -44,7 +44,7 @@ func (s *Suite) Run(p *Policy, ask func(*Case) ([]Asked, error)) ([]CaseResult, 
 func (s *Suite) result(p *Policy, c *Case, asked []Asked) CaseResult {
 	result := CaseResult{Case: c, outcome: Allowed}
 	for _, one := range asked {
-		answer := Answer{one.Claim, p.EvaluateUpdate(one.Claim, one.Old, s.labels(&one))}
+		answer := Answer{one.Claim, p.EvaluateUpdate(one.Claim, s.labels(&one), one.Old)}
 		result.Answers = append(result.Answers, answer)
 		if outcome := answer.Verdict.Outcome(); outcome.Compare(result.outcome) < 0 {
 			result.outcome = outcome

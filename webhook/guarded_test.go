@@ -112,6 +112,9 @@ func TestEnforceGuarded(t *testing.T) {
 			if diff := cmp.Diff(tc.counts, counted(t, metrics)); diff != "" {
 				t.Error(diff)
 			}
+			if judged := len(tc.counts) > 0; judged != (response.AuditAnnotations["revision"] != "") {
+				t.Errorf("audit annotations %v", response.AuditAnnotations)
+			}
 		})
 	}
 }

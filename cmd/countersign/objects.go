@@ -101,7 +101,7 @@ func (s *subjects) judge(p *policy.Policy, o object) policy.Answer {
 	verdicts := []*policy.Verdict{{Revision: p.Revision()}}
 	for _, one := range o.asked {
 		whole.Reads = append(whole.Reads, one.Claim.Reads...)
-		verdicts = append(verdicts, p.EvaluateUpdate(one.Claim, one.Old, s.labels.of(one.Claim.Namespace)))
+		verdicts = append(verdicts, p.EvaluateUpdate(one.Claim, s.labels.of(one.Claim.Namespace), one.Old))
 	}
 	return policy.Answer{Claim: whole, Verdict: policy.Merge(verdicts...)}
 }
