@@ -56,14 +56,14 @@ type Source interface {
 	SyncedByPredecessor() *Version
 }
 
-// EachSource visits the items of a list of one dialect.
-func EachSource(list runtime.Object, visit func(Source)) error {
+// EachItem visits the items of a list, which are Sources or Guarded.
+func EachItem[T any](list runtime.Object, visit func(T)) error {
 	return apimeta.EachListItem(list, func(item runtime.Object) error {
-		source, ok := item.(Source)
+		one, ok := item.(T)
 		if !ok {
 			return fmt.Errorf("%T is not of a dialect", item)
 		}
-		visit(source)
+		visit(one)
 		return nil
 	})
 }

@@ -9,7 +9,6 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -133,14 +132,7 @@ func (j *GuardedJudge) List(ctx context.Context, kind schema.GroupVersionKind, o
 		return nil, IgnoreNoKind(err)
 	}
 	var objects []api.Guarded
-	err = apimeta.EachListItem(list, func(item runtime.Object) error {
-		object, ok := item.(api.Guarded)
-		if !ok {
-			return fmt.Errorf("%T is not guarded", item)
-		}
-		objects = append(objects, object)
-		return nil
-	})
+	err = api.EachItem(list, func(object api.Guarded) { objects = append(objects, object) })
 	return objects, err
 }
 

@@ -127,7 +127,7 @@ func (r *Reconciler) each(ctx context.Context, visit func(api.Source), options .
 	list := r.NewList()
 	err := r.List(ctx, list, options...)
 	if err == nil {
-		err = api.EachSource(list, visit)
+		err = api.EachItem(list, visit)
 	}
 	if err != nil {
 		log.FromContext(ctx).Error(err, "cannot list the objects")

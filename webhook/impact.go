@@ -66,7 +66,7 @@ func (i *Impact) list(ctx context.Context) ([]api.Source, error) {
 			return nil, err
 		}
 		objects = slices.Grow(objects, apimeta.LenList(list))
-		if err := api.EachSource(list, func(object api.Source) { objects = append(objects, object) }); err != nil {
+		if err := api.EachItem(list, func(object api.Source) { objects = append(objects, object) }); err != nil {
 			return nil, err
 		}
 	}

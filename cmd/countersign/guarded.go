@@ -136,7 +136,7 @@ func (w *wiring) addViolations() error {
 func (w *wiring) newGuardedCache() (cache.Cache, error) {
 	options := cache.Options{
 		Scheme: w.mgr.GetScheme(), Mapper: w.mgr.GetRESTMapper(), HTTPClient: w.mgr.GetHTTPClient(),
-		DefaultTransform: cache.TransformStripManagedFields(),
+		DefaultTransform: withoutManagedFields,
 	}
 	if len(w.options.watchNamespaces) > 0 {
 		options.DefaultNamespaces = namespaced(w.options.watchNamespaces...)

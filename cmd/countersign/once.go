@@ -110,7 +110,7 @@ func (w *wiring) objects(ctx context.Context, of dialect) ([]api.Source, error) 
 		if err := w.mgr.GetAPIReader().List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, err
 		}
-		if err := api.EachSource(list, func(object api.Source) { all = append(all, object) }); err != nil {
+		if err := api.EachItem(list, func(object api.Source) { all = append(all, object) }); err != nil {
 			return nil, err
 		}
 	}

@@ -32,12 +32,16 @@ func (r *run) follow(ctx context.Context) error {
 		return err
 	}
 	_, err = namespaces.AddEventHandler(toolscache.ResourceEventHandlerFuncs{UpdateFunc: func(old, now any) {
-		before, after := metaOf(old), metaOf(now)
-		if before != nil && after != nil && !maps.Equal(before.GetLabels(), after.GetLabels()) {
-			r.enqueueAll(ctx, after.GetName())
+		if labelsDiffer(old, now) {
+			r.enqueueAll(ctx, metaOf(now).GetName())
 		}
 	}})
 	return err
+}
+
+func labelsDiffer(old, now any) bool {
+	before, after := metaOf(old), metaOf(now)
+	return before != nil && after != nil && !maps.Equal(before.GetLabels(), after.GetLabels())
 }
 
 func onAny(do func(any)) toolscache.ResourceEventHandlerFuncs {
@@ -111,8 +115,7 @@ func (r *run) start(ctx context.Context, kind schema.GroupVersionKind) error {
 		AddFunc:    func(object any) { r.add(kind, object) },
 		DeleteFunc: func(object any) { r.add(kind, object) },
 		UpdateFunc: func(old, now any) {
-			before, after := metaOf(old), metaOf(now)
-			if before != nil && after != nil && !maps.Equal(before.GetLabels(), after.GetLabels()) {
+			if labelsDiffer(old, now) {
 				// Who referred to it by its labels is not known any more.
 				r.enqueueAll(ctx, metav1.NamespaceAll)
 			}
