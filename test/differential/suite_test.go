@@ -36,14 +36,9 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(harness.Main(m, harness.Options{}, func(env *harness.Env) {
-		err := setUp(context.Background(), env.Vault) //nolint:forbidigo // TestMain has no context.
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "vault:", err)
-			_ = env.Stop()
-			os.Exit(1)
-		}
+	os.Exit(harness.Main(m, harness.Options{}, func(ctx context.Context, env *harness.Env) error {
 		shared = env
+		return setUp(ctx, env.Vault)
 	}))
 }
 

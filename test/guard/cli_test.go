@@ -1,22 +1,17 @@
 package guard
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
@@ -43,17 +38,12 @@ func (n *tenant) commandAs(kubeconfig, stdin string, args ...string) told {
 	for i := range args {
 		args[i] = n.manifest(args[i])
 	}
-	command := exec.CommandContext(n.t.Context(), "../../bin/countersign", args...)
-	command.Stdin = strings.NewReader(n.manifest(stdin))
-	var out, err bytes.Buffer
-	command.Stdout, command.Stderr = &out, &err
-	if failed := command.Run(); failed != nil {
-		if _, ended := errors.AsType[*exec.ExitError](failed); !ended {
-			n.t.Fatal(failed)
-		}
+	output, err := n.env.Countersign(n.t.Context(), n.manifest(stdin), args...)
+	if err != nil {
+		n.t.Fatal(err)
 	}
 	plain := func(text string) string { return strings.ReplaceAll(text, n.ns, "NS") }
-	return told{plain(out.String()), plain(err.String()), command.ProcessState.ExitCode()}
+	return told{plain(output.Stdout), plain(output.Stderr), output.ExitCode}
 }
 
 // lines are those of an output, in order.
@@ -200,19 +190,8 @@ func (n *tenant) rotator() (kubeconfig string) {
 	n.do("", "create", "serviceaccount", "rotator", "-n", n.ns)
 	n.do("", "create", "role", "rotator", "-n", n.ns, "--verb=get,list,patch", "--resource=externalsecrets.external-secrets.io")
 	n.do("", "create", "rolebinding", "rotator", "-n", n.ns, "--role=rotator", "--serviceaccount="+n.ns+":rotator")
-	token, err := n.env.Token(n.t.Context(), n.ns, "rotator", "", time.Hour)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	config, err := clientcmd.LoadFromFile(n.env.Kubeconfig)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for user := range config.AuthInfos {
-		config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}
-	}
 	path := filepath.Join(n.t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	if err := n.env.AccountKubeconfig(n.t.Context(), n.ns, "rotator", path); err != nil {
 		n.t.Fatal(err)
 	}
 	return path

@@ -35,14 +35,9 @@ var shared *world
 
 func TestMain(m *testing.M) {
 	options := harness.Options{Scheme: []func(*runtime.Scheme) error{esov1.AddToScheme}}
-	os.Exit(harness.Main(m, options, func(env *harness.Env) {
-		started, err := newWorld(context.Background(), env) //nolint:forbidigo // TestMain has no context.
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "world:", err)
-			_ = env.Stop()
-			os.Exit(1)
-		}
-		shared = started
+	os.Exit(harness.Main(m, options, func(ctx context.Context, env *harness.Env) (err error) {
+		shared, err = newWorld(ctx, env)
+		return err
 	}))
 }
 

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,9 +47,9 @@ type Process struct {
 // Another one of the same release is another replica behind the same Service.
 // WaitReady comes next.
 func (e *Env) StartCountersign(ctx context.Context, release Release, options ProcessOptions) (*Process, error) {
-	binary, err := lookUp("countersign", []string{filepath.Join(e.binaries.root, "bin")})
+	binary, err := e.countersign()
 	if err != nil {
-		return nil, fmt.Errorf("%w build", err)
+		return nil, err
 	}
 	pod, err := e.newPod(ctx, release, options.Deployment)
 	if err != nil {
@@ -66,6 +68,26 @@ func (e *Env) StartCountersign(ctx context.Context, release Release, options Pro
 		pod.unmount()
 	}()
 	return process, nil
+}
+
+func (e *Env) countersign() (string, error) {
+	binary, err := lookUp("countersign", []string{filepath.Join(e.binaries.root, "bin")})
+	if err != nil {
+		return "", fmt.Errorf("%w build", err)
+	}
+	return binary, nil
+}
+
+// Countersign runs a command of bin/countersign. An exit code other than 0 is no
+// error.
+func (e *Env) Countersign(ctx context.Context, stdin string, args ...string) (Output, error) {
+	binary, err := e.countersign()
+	if err != nil {
+		return Output{}, err
+	}
+	command := exec.CommandContext(ctx, binary, args...)
+	command.Stdin = strings.NewReader(stdin)
+	return capture(command)
 }
 
 func (p *Process) start(binary string, pod *pod, options ProcessOptions) error {

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"flag"
 	"os"
 	"testing"
@@ -15,5 +16,8 @@ func TestMain(m *testing.M) {
 	if fuzzing || os.Getenv(victimVariable) != "" {
 		os.Exit(m.Run())
 	}
-	os.Exit(Main(m, Options{}, func(env *Env) { shared = env }))
+	os.Exit(Main(m, Options{}, func(_ context.Context, env *Env) error {
+		shared = env
+		return nil
+	}))
 }

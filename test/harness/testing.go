@@ -30,16 +30,21 @@ func ForTest(t testing.TB, options Options) *Env {
 }
 
 // Main runs a package's tests on one shared Env. Call it from TestMain, with
-// what keeps the Env for the tests, and exit with what it returns.
-func Main(m interface{ Run() int }, options Options, keep func(*Env)) int {
-	env, err := Start(context.Background(), options) //nolint:forbidigo // TestMain has no context.
+// what furnishes and keeps the Env for the tests, and exit with what it returns.
+func Main(m interface{ Run() int }, options Options, keep func(context.Context, *Env) error) int {
+	ctx := context.Background() //nolint:forbidigo // TestMain has no context.
+	env, err := Start(ctx, options)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		return 1
 	}
 	defer stopOnSignal(env)()
-	keep(env)
-	code := m.Run()
+	code := 1
+	if err := keep(ctx, env); err != nil {
+		fmt.Fprintln(os.Stderr, "world:", err)
+	} else {
+		code = m.Run()
+	}
 	if err := env.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "harness:", err)
 		return max(code, 1)

@@ -8,6 +8,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 )
 
 // Token asks the apiserver for a token of a ServiceAccount. An empty audience
@@ -24,4 +25,15 @@ func (e *Env) Token(ctx context.Context, namespace, name, audience string, lifet
 		return "", fmt.Errorf("token of %s/%s: %w", namespace, name, err)
 	}
 	return request.Status.Token, nil
+}
+
+// AccountKubeconfig writes one for a ServiceAccount, with a token for an hour.
+func (e *Env) AccountKubeconfig(ctx context.Context, namespace, name, path string) error {
+	token, err := e.Token(ctx, namespace, name, "", time.Hour)
+	if err != nil {
+		return err
+	}
+	config := rest.AnonymousClientConfig(e.Config)
+	config.BearerToken = token
+	return WriteKubeconfig(config, path)
 }

@@ -1,12 +1,9 @@
 package integration
 
 import (
-	"bytes"
 	"encoding/json"
 	"encoding/xml"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,17 +29,12 @@ func (n *tenant) commandOffline(stdin string, args ...string) (stdout, stderr st
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "NS", n.ns)
 	}
-	command := exec.CommandContext(n.t.Context(), "../../bin/countersign", args...)
-	command.Stdin = strings.NewReader(stdin)
-	var out, err bytes.Buffer
-	command.Stdout, command.Stderr = &out, &err
-	if failed := command.Run(); failed != nil {
-		if _, ended := errors.AsType[*exec.ExitError](failed); !ended {
-			n.t.Fatal(failed)
-		}
+	output, err := n.env.Countersign(n.t.Context(), stdin, args...)
+	if err != nil {
+		n.t.Fatal(err)
 	}
 	plain := func(text string) string { return strings.ReplaceAll(text, n.ns, "NS") }
-	return plain(out.String()), plain(err.String()), command.ProcessState.ExitCode()
+	return plain(output.Stdout), plain(output.Stderr), output.ExitCode
 }
 
 // file writes a policy document to a file of the test.

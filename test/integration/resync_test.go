@@ -10,8 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	rbacv1 "k8s.io/api/rbac/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/test/harness"
@@ -268,19 +266,8 @@ func (n *tenant) account(name string, rules ...rbacv1.PolicyRule) (kubeconfig st
 		n.t.Fatal(err)
 	}
 	n.do("", "create", "rolebinding", name, "-n", n.ns, "--role="+name, "--serviceaccount="+n.ns+":"+name)
-	token, err := n.env.Token(n.t.Context(), n.ns, name, "", time.Hour)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	config, err := clientcmd.LoadFromFile(n.env.Kubeconfig)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for user := range config.AuthInfos {
-		config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}
-	}
 	path := filepath.Join(n.t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
+	if err := n.env.AccountKubeconfig(n.t.Context(), n.ns, name, path); err != nil {
 		n.t.Fatal(err)
 	}
 	return path
