@@ -7,12 +7,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/countersign/countersign/test/bench/report"
@@ -39,26 +36,18 @@ func main() {
 }
 
 func run(folder string, size size) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
-	defer stop()
-	environment, err := report.NewEnvironment()
-	if err != nil {
-		return err
-	}
-	base, err := stage.New(ctx)
-	if err != nil {
-		return err
-	}
-	rows, err := measureAll(ctx, base, size)
-	if err = errors.Join(err, base.Versions(ctx, environment), base.Stop()); err != nil {
-		return err
-	}
-	environment.Notef("each setup had %d turns of %s; a create is a dry run: everything but the write to etcd", size.turns, size.turn)
-	page, err := newPage(rows, environment)
-	if err != nil {
-		return err
-	}
-	return page.Write(folder, os.Stdout)
+	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
+		var rows []row
+		err := stage.With(ctx, environment, func(base *stage.Stage) (err error) {
+			rows, err = measureAll(ctx, base, size)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		environment.Notef("each setup had %d turns of %s; a create is a dry run: everything but the write to etcd", size.turns, size.turn)
+		return newPage(rows, environment)
+	})
 }
 
 func measureAll(ctx context.Context, base *stage.Stage, size size) ([]row, error) {

@@ -10,8 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/countersign/countersign/test/bench/report"
 )
@@ -28,25 +26,17 @@ func main() {
 }
 
 func run(objects, runs int, folder string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
-	defer stop()
-	environment, err := report.NewEnvironment()
-	if err != nil {
-		return err
-	}
-	peers, err := peersOf(os.Getenv("ESO_BIN"), environment)
-	if err != nil {
-		return err
-	}
-	rows, err := measureAll(ctx, append(countersigns(), peers...), objects, runs, environment)
-	if err != nil {
-		return err
-	}
-	page, err := newPage(rows, environment)
-	if err != nil {
-		return err
-	}
-	return page.Write(folder, os.Stdout)
+	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
+		peers, err := peersOf(os.Getenv("ESO_BIN"), environment)
+		if err != nil {
+			return nil, err
+		}
+		rows, err := measureAll(ctx, append(countersigns(), peers...), objects, runs, environment)
+		if err != nil {
+			return nil, err
+		}
+		return newPage(rows, environment)
+	})
 }
 
 // measureAll has the contenders take turns, so that whatever else the machine

@@ -25,15 +25,12 @@ const within = 10 * time.Minute
 
 // measure a contender on a cluster of its own.
 func measure(ctx context.Context, one contender, objects int, environment *report.Environment) (result, error) {
-	s, err := stage.New(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	measured, err := prepareAndSync(ctx, s, one, objects)
-	if err == nil {
-		err = s.Versions(ctx, environment)
-	}
-	return measured, errors.Join(err, s.Stop())
+	var measured result
+	err := stage.With(ctx, environment, func(s *stage.Stage) (err error) {
+		measured, err = prepareAndSync(ctx, s, one, objects)
+		return err
+	})
+	return measured, err
 }
 
 func prepareAndSync(ctx context.Context, s *stage.Stage, one contender, objects int) (result, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -25,15 +26,9 @@ func run(folder, benchTime string, runs int, sizes []int) error {
 	if err := flag.Set("test.benchtime", benchTime); err != nil {
 		return err
 	}
-	environment, err := report.NewEnvironment()
-	if err != nil {
-		return err
-	}
-	addVersions(environment)
-	environment.Notef("each number is the best of %d runs of %s", runs, benchTime)
-	page, err := newPage(environment, runs, sizes)
-	if err != nil {
-		return err
-	}
-	return page.Write(folder, os.Stdout)
+	return report.Run(folder, func(_ context.Context, environment *report.Environment) (*report.Page, error) {
+		addVersions(environment)
+		environment.Notef("each number is the best of %d runs of %s", runs, benchTime)
+		return newPage(environment, runs, sizes)
+	})
 }

@@ -5,12 +5,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/countersign/countersign/test/bench/report"
@@ -38,21 +35,16 @@ func main() {
 }
 
 func run(size size, keep, folder string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
-	defer stop()
-	environment, err := report.NewEnvironment()
-	if err != nil {
-		return err
-	}
-	s, err := stage.New(ctx)
-	if err != nil {
-		return err
-	}
-	p := &profiler{Stage: s, size: size, keep: keep}
-	found, err := p.profiles(ctx)
-	if err = errors.Join(err, s.Versions(ctx, environment), s.Stop()); err != nil {
-		return err
-	}
-	environment.Notef("a cold sync of %d objects with the budget lifted, then creates by %d clients; %s of each", size.objects, size.clients, size.length)
-	return newPage(found, environment).Write(folder, os.Stdout)
+	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
+		var found *profiles
+		err := stage.With(ctx, environment, func(s *stage.Stage) (err error) {
+			found, err = (&profiler{Stage: s, size: size, keep: keep}).profiles(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		environment.Notef("a cold sync of %d objects with the budget lifted, then creates by %d clients; %s of each", size.objects, size.clients, size.length)
+		return newPage(found, environment), nil
+	})
 }

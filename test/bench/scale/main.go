@@ -7,14 +7,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/countersign/countersign/test/bench/report"
@@ -49,36 +46,27 @@ func parseSizes(text string) ([]int, error) {
 }
 
 func run(sizes []int, window time.Duration, folder string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
-	defer stop()
-	environment, err := report.NewEnvironment()
-	if err != nil {
-		return err
-	}
-	var results []result
-	for _, size := range sizes {
-		one, err := measure(ctx, size, window, environment)
-		if err != nil {
-			return fmt.Errorf("%d objects: %w", size, err)
+	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
+		var results []result
+		for _, size := range sizes {
+			one, err := measure(ctx, size, window, environment)
+			if err != nil {
+				return nil, fmt.Errorf("%d objects: %w", size, err)
+			}
+			results = append(results, one)
 		}
-		results = append(results, one)
-	}
-	page, err := newPage(results, environment)
-	if err != nil {
-		return err
-	}
-	return page.Write(folder, os.Stdout)
+		return newPage(results, environment)
+	})
 }
 
 // measure a fleet on a cluster of its own.
 func measure(ctx context.Context, objects int, window time.Duration, environment *report.Environment) (result, error) {
-	s, err := stage.New(ctx)
-	if err != nil {
-		return result{}, err
-	}
-	f := &fleet{Stage: s, tenants: tenantsOf(objects)}
-	measured, err := f.measure(ctx, window)
-	return measured, errors.Join(err, s.Versions(ctx, environment), s.Stop())
+	var measured result
+	err := stage.With(ctx, environment, func(s *stage.Stage) (err error) {
+		measured, err = (&fleet{Stage: s, tenants: tenantsOf(objects)}).measure(ctx, window)
+		return err
+	})
+	return measured, err
 }
 
 const (

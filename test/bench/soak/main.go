@@ -7,12 +7,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/countersign/countersign/test/bench/report"
@@ -44,25 +41,17 @@ func main() {
 }
 
 func run(size size, folder string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM) //nolint:forbidigo // The root of all contexts.
-	defer stop()
-	environment, err := report.NewEnvironment()
-	if err != nil {
-		return err
-	}
-	s, err := stage.New(ctx)
-	if err != nil {
-		return err
-	}
-	measured, err := soak(ctx, s, size)
-	if err = errors.Join(err, s.Versions(ctx, environment), s.Stop()); err != nil {
-		return err
-	}
-	environment.Notef("%s, at most %d objects; each of %d clients changes something every %s; Vault away for %s in every %s",
-		size.length, size.objects, size.clients, size.pace, size.fault/5, size.fault)
-	page, err := newPage(measured, environment)
-	if err != nil {
-		return err
-	}
-	return page.Write(folder, os.Stdout)
+	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
+		var found *result
+		err := stage.With(ctx, environment, func(s *stage.Stage) (err error) {
+			found, err = soak(ctx, s, size)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		environment.Notef("%s, at most %d objects; each of %d clients changes something every %s; Vault away for %s in every %s",
+			size.length, size.objects, size.clients, size.pace, size.fault/5, size.fault)
+		return newPage(found, environment)
+	})
 }

@@ -42,6 +42,18 @@ type Stage struct {
 	Admission *harness.Process
 }
 
+// With has something done on a stage of its own, and notes what ran there.
+func With(ctx context.Context, environment *report.Environment, do func(*Stage) error) error {
+	s, err := New(ctx)
+	if err != nil {
+		return err
+	}
+	if err = do(s); err == nil {
+		err = s.Versions(ctx, environment)
+	}
+	return errors.Join(err, s.Stop())
+}
+
 // New has a Vault that both may read.
 func New(ctx context.Context) (*Stage, error) {
 	env, err := harness.Start(ctx, harness.Options{Scheme: []func(*runtime.Scheme) error{kesv1.AddToScheme}})
