@@ -1,0 +1,58 @@
+package esocorpus
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// check finds what a reader would stumble over.
+func (c *Case) check() error {
+	var errs []error
+	if c.About == "" {
+		errs = append(errs, errors.New("no about"))
+	}
+	if len(c.external()) == 0 {
+		errs = append(errs, errors.New("no ExternalSecret"))
+	}
+	for _, path := range c.paths() {
+		if !c.owns(path) {
+			errs = append(errs, fmt.Errorf("%s: another case may hold that", path))
+		}
+	}
+	if d := c.Differs; d != nil && (d.Because == "" || (d.Refused == "") == (d.Want == nil)) {
+		errs = append(errs, errors.New("differs needs because, and either refused or want"))
+	}
+	return errors.Join(errs...)
+}
+
+// shared mounts: KV version 2, and version 1.
+func shared() []string { return []string{"secret", "legacy"} }
+
+// owns what is below its name in a shared mount, and the mount of its name.
+func (c *Case) owns(path string) bool {
+	mount, rest, _ := strings.Cut(path, "/")
+	return mount == c.Name || slices.Contains(shared(), mount) && strings.HasPrefix(rest+"/", c.Name+"/")
+}
+
+// paths that the case gives to Vault or takes away.
+func (c *Case) paths() []string {
+	paths := slices.Collect(maps.Keys(c.Vault))
+	for _, step := range c.Then {
+		paths = slices.Concat(paths, slices.Collect(maps.Keys(step.Vault)), step.Gone)
+	}
+	return paths
+}
+
+// external are the names of the ExternalSecrets.
+func (c *Case) external() []string {
+	var names []string
+	for i := range c.Objects {
+		if c.Objects[i].GetKind() == "ExternalSecret" {
+			names = append(names, c.Objects[i].GetName())
+		}
+	}
+	return names
+}

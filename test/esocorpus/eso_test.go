@@ -1,0 +1,79 @@
+package esocorpus
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+const casesFolder = "testdata/cases"
+
+// Point 4: External Secrets Operator itself makes of each case what is wanted.
+func TestExpectationsAreESOs(t *testing.T) {
+	binary := os.Getenv("ESO_BIN")
+	if binary == "" {
+		t.Skip("ESO_BIN names no binary of External Secrets Operator; docs/eso-corpus.md records the last run")
+	}
+	cases := loadCases(t)
+	s := newStage(t)
+	s.settled = settledByESO
+	_, err := s.env.StartProgram("external-secrets", binary,
+		"--metrics-addr=0", "--live-addr=127.0.0.1:0", "--enable-generator-state=false", "--concurrent=8", "--client-qps=200", "--client-burst=400")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range cases {
+		t.Run(cases[i].Name, func(t *testing.T) {
+			t.Parallel()
+			(&scene{stage: s, Case: &cases[i], t: t}).playESO()
+		})
+	}
+}
+
+func loadCases(t *testing.T) []Case {
+	t.Helper()
+	cases, err := Load(casesFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+func (s *scene) playESO() {
+	s.t.Helper()
+	s.furnish()
+	s.sync()
+	s.await(nil, s.Want.Ready)
+	if diff := s.compare(s.Want.Secrets); diff != "" {
+		s.t.Errorf("Secrets (-want +got):\n%s\n%s", diff, s.events(s.t.Context()))
+	}
+	for i := range s.Then {
+		step := &s.Then[i]
+		s.await(s.take(step, i), step.Want.Ready)
+		if diff := s.compare(step.Want.Secrets); diff != "" {
+			s.t.Errorf("%s: Secrets (-want +got):\n%s", step.About, diff)
+		}
+	}
+}
+
+// settledByESO: a sync records what it has seen; a failure does not, so that a
+// case has to fail from another state.
+func settledByESO(now, before *unstructured.Unstructured, want Ready) error {
+	want = Ready{Status: cmp.Or(want.Status, "True"), Reason: cmp.Or(want.Reason, "SecretSynced")}
+	if got := condition(now, "Ready"); got != want {
+		return fmt.Errorf("ready %v, want %v", got, want)
+	}
+	if want.Status == "True" && seen(now) == seen(before) {
+		return errors.New("not read again yet")
+	}
+	return nil
+}
+
+func seen(object *unstructured.Unstructured) string {
+	version, _, _ := unstructured.NestedString(object.Object, "status", "syncedResourceVersion")
+	return version
+}
