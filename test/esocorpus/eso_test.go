@@ -48,6 +48,8 @@ func (s *scene) playESO() {
 	s.furnish()
 	s.sync()
 	s.await(nil, s.Want.Ready)
+	// For who reads the test's log: that a case fails for what it is about.
+	s.t.Log(s.events(s.t.Context()))
 	if diff := s.compare(s.Want.Secrets); diff != "" {
 		s.t.Errorf("Secrets (-want +got):\n%s\n%s", diff, s.events(s.t.Context()))
 	}

@@ -21,8 +21,8 @@ import (
 const (
 	within  = time.Minute
 	account = "reader"
-	// reader may read and list all there is.
-	reader = `path "*" { capabilities = ["read", "list"] }`
+	// reader may read and list all there is, but one name.
+	reader = `path "*" { capabilities = ["read", "list"] } path "secret/data/+/forbidden" { capabilities = ["deny"] }`
 )
 
 // stage is a control plane and a Vault where one controller syncs all cases.
