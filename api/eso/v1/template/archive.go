@@ -10,7 +10,7 @@ const tooManyIterations refusal = "is given an archive whose password takes too 
 
 // guardArchive bounds how often a PKCS#12 archive has its password hashed.
 func guardArchive(place int) guard {
-	return func(b *budget, args []any) error {
+	return func(b *Budget, args []any) error {
 		iterations := iterationsOf([]byte(args[place].(string)), 0)
 		if iterations > maxIterations {
 			return tooManyIterations

@@ -5,7 +5,7 @@ import (
 	"text/template"
 )
 
-// Bounds of one execution.
+// Bounds of one object.
 const (
 	maxText    = 2 << 20
 	maxActions = 10_000
@@ -14,11 +14,16 @@ const (
 	maxNesting = 1_000          // templates within templates
 )
 
-// budget is what one execution has left. A unit is one step, or 1 KiB that a
-// function takes or makes: some microseconds.
-type budget struct{ left, nesting int }
+// Budget is what the templates of one object have left. A unit is one step, or
+// 1 KiB that a function takes or makes: some microseconds. It is not for use by
+// many at once.
+type Budget struct{ left, nesting int }
 
-func (b *budget) spend(units int) error {
+// NewBudget is the budget of one object: as many templates as it may have, they
+// do no more together than one may.
+func NewBudget() *Budget { return &Budget{left: maxUnits} }
+
+func (b *Budget) spend(units int) error {
 	if units > b.left {
 		b.left = 0
 		return exhausted
@@ -29,7 +34,7 @@ func (b *budget) spend(units int) error {
 
 // functions are those of a template, each of which asks the budget first, and
 // those that instrument put into its tree.
-func (b *budget) functions() template.FuncMap {
+func (b *Budget) functions() template.FuncMap {
 	bounded := template.FuncMap{
 		stepName:    b.step,
 		enterName:   b.enter,
@@ -44,9 +49,9 @@ func (b *budget) functions() template.FuncMap {
 }
 
 // step, enter and leave stand for actions, and write nothing.
-func (b *budget) step() (string, error) { return "", b.spend(1) }
+func (b *Budget) step() (string, error) { return "", b.spend(1) }
 
-func (b *budget) enter() (string, error) {
+func (b *Budget) enter() (string, error) {
 	b.nesting++
 	if b.nesting > maxNesting {
 		return "", nestedTooDeep
@@ -54,18 +59,18 @@ func (b *budget) enter() (string, error) {
 	return "", b.spend(1)
 }
 
-func (b *budget) leave() string {
+func (b *Budget) leave() string {
 	b.nesting--
 	return ""
 }
 
 // measure lets the result of a command through.
-func (b *budget) measure(result any) (any, error) {
+func (b *Budget) measure(result any) (any, error) {
 	return result, b.pay(maxValue(), reflect.ValueOf(result))
 }
 
 // pay spends what values cost by their size, which has a limit.
-func (b *budget) pay(limit size, values ...reflect.Value) error {
+func (b *Budget) pay(limit size, values ...reflect.Value) error {
 	used, err := sizeOf(limit, values)
 	if err != nil {
 		return err
@@ -74,7 +79,7 @@ func (b *budget) pay(limit size, values ...reflect.Value) error {
 }
 
 // bound makes a function pay before it runs, and fail without a panic.
-func (b *budget) bound(name string, function reflect.Value, guard guard) any {
+func (b *Budget) bound(name string, function reflect.Value, guard guard) any {
 	signature := function.Type()
 	result := signature.Out(0)
 	return reflect.MakeFunc(withError(signature), func(args []reflect.Value) []reflect.Value {
@@ -86,7 +91,7 @@ func (b *budget) bound(name string, function reflect.Value, guard guard) any {
 	}).Interface()
 }
 
-func (b *budget) call(function reflect.Value, guard guard, args []reflect.Value) (result reflect.Value, err error) {
+func (b *Budget) call(function reflect.Value, guard guard, args []reflect.Value) (result reflect.Value, err error) {
 	defer func() {
 		if recover() != nil {
 			err = failed

@@ -37,11 +37,11 @@ func cryptoGuards() map[string]guard {
 }
 
 func costs(units int) guard {
-	return func(b *budget, _ []any) error { return b.spend(units) }
+	return func(b *Budget, _ []any) error { return b.spend(units) }
 }
 
 func all(guards ...guard) guard {
-	return func(b *budget, args []any) error {
+	return func(b *Budget, args []any) error {
 		for _, guard := range guards {
 			if err := guard(b, args); err != nil {
 				return err
@@ -54,7 +54,7 @@ func all(guards ...guard) guard {
 // keys bounds the arguments at some places, which are private keys or hold
 // one: what a key costs grows with the third power of its length.
 func keys(places ...int) guard {
-	return func(b *budget, args []any) error {
+	return func(b *Budget, args []any) error {
 		for _, place := range places {
 			if _, err := sizeOf(size{bytes: maxKey, entries: maxElements}, []reflect.Value{reflect.ValueOf(args[place])}); err != nil {
 				return refusal("is given a key that is too large")
@@ -64,14 +64,14 @@ func keys(places ...int) guard {
 	}
 }
 
-func guardHtpasswd(b *budget, args []any) error {
+func guardHtpasswd(b *Budget, args []any) error {
 	if args[2].(string) == "sha" {
 		return nil
 	}
 	return b.spend(bcryptUnits)
 }
 
-func guardPrivateKey(b *budget, args []any) error {
+func guardPrivateKey(b *Budget, args []any) error {
 	switch args[0].(string) {
 	case "", "rsa":
 		return b.spend(rsa4096Units)

@@ -7,7 +7,7 @@ import (
 
 // guard judges what a function is given before it runs: it refuses what would
 // grow or last too long, and spends what costs more than its size.
-type guard func(b *budget, args []any) error
+type guard func(b *Budget, args []any) error
 
 // Prices in units.
 const (
@@ -73,7 +73,7 @@ func listGuards() map[string]guard {
 
 // grows refuses a function that would make a text of the estimated length.
 func grows(estimate func(args []any) int) guard {
-	return func(_ *budget, args []any) error {
+	return func(_ *Budget, args []any) error {
 		if estimate(args) > maxValue().bytes {
 			return tooLarge
 		}
@@ -83,7 +83,7 @@ func grows(estimate func(args []any) int) guard {
 
 // elements refuses a function that would make a list of the estimated length.
 func elements(estimate func(args []any) int) guard {
-	return func(_ *budget, args []any) error {
+	return func(_ *Budget, args []any) error {
 		if estimate(args) > maxElements {
 			return tooLarge
 		}
@@ -125,7 +125,7 @@ func guardSeq(args []any) int {
 	}
 }
 
-func guardIndent(_ *budget, args []any) error {
+func guardIndent(_ *Budget, args []any) error {
 	lines := strings.Count(args[1].(string), "\n") + 1
 	if times(args[0].(int), lines) > maxValue().bytes {
 		return tooLarge
@@ -133,7 +133,7 @@ func guardIndent(_ *budget, args []any) error {
 	return nil
 }
 
-func guardJoin(_ *budget, args []any) error {
+func guardJoin(_ *Budget, args []any) error {
 	used, err := sizeOfArgs(args[1])
 	if err != nil {
 		return err
@@ -144,14 +144,14 @@ func guardJoin(_ *budget, args []any) error {
 	return nil
 }
 
-func guardSplit(_ *budget, args []any) error {
+func guardSplit(_ *Budget, args []any) error {
 	if strings.Count(args[1].(string), args[0].(string)) > maxElements {
 		return tooLarge
 	}
 	return nil
 }
 
-func guardSplitN(b *budget, args []any) error {
+func guardSplitN(b *Budget, args []any) error {
 	if n := args[1].(int); n >= 0 && n <= maxElements {
 		return nil
 	}
@@ -159,7 +159,7 @@ func guardSplitN(b *budget, args []any) error {
 }
 
 // guardCutset bounds a search that compares each letter with each.
-func guardCutset(b *budget, args []any) error {
+func guardCutset(b *Budget, args []any) error {
 	cutset, text := len(args[0].(string)), len(args[1].(string))
 	if cutset > maxCutset {
 		return tooLarge
@@ -168,7 +168,7 @@ func guardCutset(b *budget, args []any) error {
 }
 
 // guardPairs bounds a search that compares each element with each.
-func guardPairs(b *budget, args []any) error {
+func guardPairs(b *Budget, args []any) error {
 	used, err := sizeOfArgs(args...)
 	if err != nil {
 		return err
@@ -176,7 +176,7 @@ func guardPairs(b *budget, args []any) error {
 	return b.spend(times(used.entries, used.bytes+32*used.entries) >> 16)
 }
 
-func guardToYAML(b *budget, args []any) error {
+func guardToYAML(b *Budget, args []any) error {
 	used, err := sizeOfArgs(args...)
 	if err != nil {
 		return err

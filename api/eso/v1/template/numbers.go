@@ -13,7 +13,7 @@ func numberGuards() map[string]guard {
 	return guards
 }
 
-func guardRandom(b *budget, args []any) error {
+func guardRandom(b *Budget, args []any) error {
 	count := args[0].(int)
 	if count > maxValue().bytes {
 		return tooLarge
@@ -21,7 +21,7 @@ func guardRandom(b *budget, args []any) error {
 	return b.spend(max(count, 0) >> 7)
 }
 
-func guardDecimals(_ *budget, args []any) error {
+func guardDecimals(_ *Budget, args []any) error {
 	if len(args) > maxNumbers {
 		return tooLarge
 	}

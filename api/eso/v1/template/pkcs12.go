@@ -11,6 +11,9 @@ import (
 func pkcs12Key(archive string) (string, error) { return pkcs12KeyPass("", archive) }
 
 func pkcs12KeyPass(password, archive string) (string, error) {
+	if err := refuseHiddenKey(archive, password); err != nil {
+		return "", err
+	}
 	key, _, _, err := pkcs12.DecodeChain([]byte(archive), password)
 	if err != nil {
 		return "", err
@@ -24,6 +27,9 @@ func pkcs12Cert(archive string) (string, error) { return pkcs12CertPass("", arch
 // pkcs12CertPass sorts the certificates from leaf to root, or leaves them as
 // they are where they are not one chain.
 func pkcs12CertPass(password, archive string) (string, error) {
+	if err := refuseHiddenKey(archive, password); err != nil {
+		return "", err
+	}
 	_, certificate, more, err := pkcs12.DecodeChain([]byte(archive), password)
 	if err != nil {
 		return "", err

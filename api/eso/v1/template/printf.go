@@ -7,7 +7,7 @@ import (
 
 // guardPrintf bounds what widths and repeated arguments make of a format. A
 // width holds for each element of a list.
-func guardPrintf(_ *budget, args []any) error {
+func guardPrintf(_ *Budget, args []any) error {
 	verbs, widest, repeats := readFormat(args[0].(string), args[1:])
 	used, err := sizeOfArgs(args[1:]...)
 	if err != nil {

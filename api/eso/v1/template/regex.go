@@ -22,7 +22,7 @@ func regexGuards() map[string]guard {
 	return guards
 }
 
-func guardSearch(b *budget, args []any) error {
+func guardSearch(b *Budget, args []any) error {
 	pattern, text := args[0].(string), args[1].(string)
 	if len(pattern) > maxPattern {
 		return tooLarge
@@ -39,7 +39,7 @@ func guardSearch(b *budget, args []any) error {
 }
 
 // guardReplacement estimates the replaced text, with all that $1 stands for.
-func guardReplacement(b *budget, args []any) error {
+func guardReplacement(b *Budget, args []any) error {
 	if err := guardSearch(b, args); err != nil {
 		return err
 	}

@@ -42,8 +42,9 @@ func read(name, text, missing string) (*Template, error) {
 	return &Template{name: name, parsed: parsed}, nil
 }
 
-// Execute answers what the template makes of the values.
-func (t *Template) Execute(values map[string]string) (output []byte, err error) {
+// Execute answers what the template makes of the values, on a budget that all
+// templates of one object share.
+func (t *Template) Execute(budget *Budget, values map[string]string) (output []byte, err error) {
 	defer func() {
 		if recover() != nil {
 			output, err = nil, newError(t.name, position{}, "", failed)
@@ -54,8 +55,8 @@ func (t *Template) Execute(values map[string]string) (output []byte, err error) 
 		return nil, executionError(t.name, err)
 	}
 	written := &boundedBuffer{}
-	b := &budget{left: maxUnits}
-	if err := clone.Funcs(b.functions()).Execute(written, values); err != nil {
+	budget.nesting = 0
+	if err := clone.Funcs(budget.functions()).Execute(written, values); err != nil {
 		return nil, executionError(t.name, err)
 	}
 	return written.Bytes(), nil

@@ -77,7 +77,7 @@ func TestParseTransform(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := template.Execute(map[string]string{"value": "username"})
+			got, err := template.Execute(NewBudget(), map[string]string{"value": "username"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestExecuteAtOnce(t *testing.T) {
 	var done sync.WaitGroup
 	for range 8 {
 		done.Go(func() {
-			output, err := template.Execute(map[string]string{"user": "me"})
+			output, err := template.Execute(NewBudget(), map[string]string{"user": "me"})
 			if err != nil || !strings.HasSuffix(string(output), "me") {
 				t.Errorf("%d bytes, error %v", len(output), err)
 			}
@@ -120,7 +120,7 @@ func execute(t *testing.T, text string, values map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := template.Execute(values)
+	output, err := template.Execute(NewBudget(), values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func refused(t *testing.T, text string, values map[string]string) string {
 	if err != nil {
 		return err.Error()
 	}
-	output, err := template.Execute(values)
+	output, err := template.Execute(NewBudget(), values)
 	if err == nil {
 		t.Fatalf("no error but %d bytes", len(output))
 	}

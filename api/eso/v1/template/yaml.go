@@ -26,7 +26,7 @@ func fromYAML(document string) dict {
 }
 
 // guardYAML refuses a document whose aliases would write out as too much.
-func guardYAML(b *budget, args []any) error {
+func guardYAML(b *Budget, args []any) error {
 	document := args[0].(string)
 	if err := b.spend(yamlUnits * (size{bytes: len(document)}.units())); err != nil {
 		return err
