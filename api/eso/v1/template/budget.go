@@ -33,17 +33,16 @@ func (b *Budget) spend(units int) error {
 }
 
 // functions are those of a template, each of which asks the budget first, and
-// those that instrument put into its tree.
-func (b *Budget) functions() template.FuncMap {
+// those that instrumenter put into its trees.
+func (b *Budget) functions(called map[string]function) template.FuncMap {
 	bounded := template.FuncMap{
 		stepName:    b.step,
 		enterName:   b.enter,
 		leaveName:   b.leave,
 		measureName: b.measure,
 	}
-	guards := guards()
-	for name, function := range functions() {
-		bounded[name] = b.bound(name, reflect.ValueOf(function), guards[name])
+	for name, function := range called {
+		bounded[name] = b.bound(name, function)
 	}
 	return bounded
 }
@@ -79,11 +78,11 @@ func (b *Budget) pay(limit size, values ...reflect.Value) error {
 }
 
 // bound makes a function pay before it runs, and fail without a panic.
-func (b *Budget) bound(name string, function reflect.Value, guard guard) any {
+func (b *Budget) bound(name string, function function) any {
 	signature := function.Type()
 	result := signature.Out(0)
 	return reflect.MakeFunc(withError(signature), func(args []reflect.Value) []reflect.Value {
-		value, err := b.call(function, guard, args)
+		value, err := b.call(function, args)
 		if err != nil {
 			return []reflect.Value{reflect.Zero(result), reflect.ValueOf(&callError{function: name, reason: reasonOf(err)})}
 		}
@@ -91,7 +90,7 @@ func (b *Budget) bound(name string, function reflect.Value, guard guard) any {
 	}).Interface()
 }
 
-func (b *Budget) call(function reflect.Value, guard guard, args []reflect.Value) (result reflect.Value, err error) {
+func (b *Budget) call(function function, args []reflect.Value) (result reflect.Value, err error) {
 	defer func() {
 		if recover() != nil {
 			err = failed
@@ -100,8 +99,8 @@ func (b *Budget) call(function reflect.Value, guard guard, args []reflect.Value)
 	if err := b.pay(maxArguments(), args...); err != nil {
 		return reflect.Value{}, err
 	}
-	if guard != nil {
-		if err := guard(b, flatten(args, function.Type().IsVariadic())); err != nil {
+	if function.guard != nil {
+		if err := function.guard(b, flatten(args, function.Type().IsVariadic())); err != nil {
 			return reflect.Value{}, err
 		}
 	}

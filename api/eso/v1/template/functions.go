@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"reflect"
 	"text/template"
 
 	"github.com/Masterminds/sprig/v3"
@@ -48,6 +49,24 @@ func functions() template.FuncMap {
 		"fail":     fail,
 	})
 	return all
+}
+
+// function is one with its guard, which most do not need.
+type function struct {
+	reflect.Value
+	guard guard
+}
+
+// pick leaves text/template's own functions to it.
+func pick(available template.FuncMap, names map[string]bool) map[string]function {
+	picked := map[string]function{}
+	guards := guards()
+	for name := range names {
+		if each, found := available[name]; found {
+			picked[name] = function{Value: reflect.ValueOf(each), guard: guards[name]}
+		}
+	}
+	return picked
 }
 
 // removedFunctions are functions of sprig, or of some version of ESO, that

@@ -11,51 +11,51 @@ const (
 	measureName = "countersignMeasure"
 )
 
-// instrument amends a tree, so that whatever repeats or grows is counted.
-func instrument(tree *parse.Tree) {
-	if tree == nil || tree.Root == nil {
-		return
-	}
-	instrumentList(tree.Root)
+// instrumenter amends the trees of a template, so that whatever repeats or
+// grows is counted, and collects the names of the functions in them.
+type instrumenter struct{ called map[string]bool }
+
+func (i instrumenter) tree(tree *parse.Tree) {
+	i.list(tree.Root)
 	begin := tree.Root.Position()
 	tree.Root.Nodes = append(append([]parse.Node{action(enterName, begin)}, tree.Root.Nodes...), action(leaveName, begin))
 }
 
-func instrumentList(list *parse.ListNode) {
+func (i instrumenter) list(list *parse.ListNode) {
 	if list == nil {
 		return
 	}
 	for _, node := range list.Nodes {
 		switch node := node.(type) {
 		case *parse.ActionNode:
-			instrumentPipe(node.Pipe)
+			i.pipe(node.Pipe)
 		case *parse.TemplateNode:
-			instrumentPipe(node.Pipe)
+			i.pipe(node.Pipe)
 		case *parse.IfNode:
-			instrumentBranch(&node.BranchNode)
+			i.branch(&node.BranchNode)
 		case *parse.WithNode:
-			instrumentBranch(&node.BranchNode)
+			i.branch(&node.BranchNode)
 		case *parse.RangeNode:
-			instrumentBranch(&node.BranchNode)
+			i.branch(&node.BranchNode)
 			node.List.Nodes = append([]parse.Node{action(stepName, node.Position())}, node.List.Nodes...)
 		}
 	}
 }
 
-func instrumentBranch(branch *parse.BranchNode) {
-	instrumentPipe(branch.Pipe)
-	instrumentList(branch.List)
-	instrumentList(branch.ElseList)
+func (i instrumenter) branch(branch *parse.BranchNode) {
+	i.pipe(branch.Pipe)
+	i.list(branch.List)
+	i.list(branch.ElseList)
 }
 
-func instrumentPipe(pipe *parse.PipeNode) {
+func (i instrumenter) pipe(pipe *parse.PipeNode) {
 	if pipe == nil {
 		return
 	}
 	var commands []*parse.CommandNode
 	for _, each := range pipe.Cmds {
 		for _, arg := range each.Args {
-			instrumentArgument(arg)
+			i.argument(arg)
 		}
 		commands = append(commands, each)
 		if calls(each) {
@@ -65,12 +65,14 @@ func instrumentPipe(pipe *parse.PipeNode) {
 	pipe.Cmds = commands
 }
 
-func instrumentArgument(node parse.Node) {
+func (i instrumenter) argument(node parse.Node) {
 	switch node := node.(type) {
+	case *parse.IdentifierNode:
+		i.called[node.Ident] = true
 	case *parse.PipeNode:
-		instrumentPipe(node)
+		i.pipe(node)
 	case *parse.ChainNode:
-		instrumentArgument(node.Node)
+		i.argument(node.Node)
 	}
 }
 

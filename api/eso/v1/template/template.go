@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	_ "time/tzdata" // The zones of the date functions are the same in every image.
 )
 
@@ -12,8 +13,9 @@ const root = "template"
 
 // Template is a parsed template. It may be executed by many at once.
 type Template struct {
-	name   string
-	parsed *template.Template
+	name, missing string
+	trees         map[string]*parse.Tree
+	functions     map[string]function
 }
 
 // Parse reads a template whose values are asked for by key: a key that is
@@ -32,14 +34,18 @@ func read(name, text, missing string) (*Template, error) {
 	if len(text) > maxText || strings.Count(text, "{{") > maxActions {
 		return nil, newError(name, position{}, "", tooLong)
 	}
-	parsed, err := template.New(root).Option(missing).Funcs(functions()).Parse(text)
+	available := functions()
+	parsed, err := template.New(root).Funcs(available).Parse(text)
 	if err != nil {
 		return nil, syntaxError(name, err)
 	}
+	trees := map[string]*parse.Tree{}
+	instrumenter := instrumenter{called: map[string]bool{}}
 	for _, defined := range parsed.Templates() {
-		instrument(defined.Tree)
+		instrumenter.tree(defined.Tree)
+		trees[defined.Name()] = defined.Tree
 	}
-	return &Template{name: name, parsed: parsed}, nil
+	return &Template{name: name, missing: missing, trees: trees, functions: pick(available, instrumenter.called)}, nil
 }
 
 // Execute answers what the template makes of the values, on a budget that all
@@ -50,13 +56,15 @@ func (t *Template) Execute(budget *Budget, values map[string]string) (output []b
 			output, err = nil, newError(t.name, position{}, "", failed)
 		}
 	}()
-	clone, err := t.parsed.Clone()
-	if err != nil {
-		return nil, executionError(t.name, err)
+	budget.nesting = 0
+	bound := template.New(root).Option(t.missing).Funcs(budget.functions(t.functions))
+	for name, tree := range t.trees {
+		if _, err := bound.AddParseTree(name, tree); err != nil {
+			return nil, executionError(t.name, err)
+		}
 	}
 	written := &boundedBuffer{}
-	budget.nesting = 0
-	if err := clone.Funcs(budget.functions()).Execute(written, values); err != nil {
+	if err := bound.Execute(written, values); err != nil {
 		return nil, executionError(t.name, err)
 	}
 	return written.Bytes(), nil
