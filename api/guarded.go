@@ -36,8 +36,8 @@ type Guarded interface {
 // Surroundings are what claims depend on besides the object.
 // +kubebuilder:object:generate=false
 type Surroundings interface {
-	// Vaults are those that the operator configured, by name.
-	Vaults() map[string]Vault
+	// Operator is what the operator has set.
+	Operator() Operator
 	// Find reads the objects that a reference means now.
 	Find(context.Context, Referent) ([]Guarded, error)
 	// Namespaces reads the names of those that a selector selects now.

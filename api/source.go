@@ -1,12 +1,12 @@
 package api
 
 import (
+	"context"
 	"fmt"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/policy"
 )
@@ -32,28 +32,40 @@ const (
 // MaxResyncBytes bounds the value of the Resync annotation.
 const MaxResyncBytes = 256
 
-// Source is an object that asks for a Secret of its own name and namespace.
+// Synced is an object that Countersign makes a Secret for.
 // +kubebuilder:object:generate=false
-type Source interface {
+type Synced interface {
 	metav1.Object
 	runtime.Object
+	// Plan is what is to be done now; nil where the object is none of this
+	// Countersign's business. An error means that the surroundings could not be
+	// read.
+	Plan(context.Context, Surroundings) (*Plan, error)
+	// SecretName is that of the Secret, in the object's namespace.
+	SecretName() string
+	// SyncStatus is what Countersign remembers of the object.
+	SyncStatus() *SyncStatus
+	// Report writes the outcome of a visit into the dialect's own fields; an
+	// empty message is success.
+	Report(at metav1.Time, message string)
+	// Keep writes what is remembered to where the object has a place for it,
+	// right before it is saved.
+	Keep()
+	// SyncedByPredecessor is the version that another controller of the same
+	// dialect left as synced, or nil.
+	SyncedByPredecessor() *Version
+}
+
+// Source is an object that asks by itself, whatever stands around it.
+// +kubebuilder:object:generate=false
+type Source interface {
+	Synced
 	// Claim is what the object asks of Vault; nil when it asks another
 	// backend and is none of Countersign's business.
 	Claim(Defaults) *policy.Claim
 	// Controller is the instance that the object is for; empty is the one that
 	// has no name.
 	Controller() string
-	// Render makes the Secret's content of what Vault answered. The errors
-	// never hold a value.
-	Render(Values) (*Content, field.ErrorList)
-	// SyncStatus is the part of the status that all dialects share.
-	SyncStatus() *SyncStatus
-	// Report writes the outcome of a visit into the dialect's own fields; an
-	// empty message is success.
-	Report(at metav1.Time, message string)
-	// SyncedByPredecessor is the version that another controller of the same
-	// dialect left as synced, or nil.
-	SyncedByPredecessor() *Version
 }
 
 // EachItem visits the items of a list, which are Sources or Guarded.
@@ -66,6 +78,19 @@ func EachItem[T any](list runtime.Object, visit func(T)) error {
 		visit(one)
 		return nil
 	})
+}
+
+// Operator is what the operator has set that matters to plans.
+// +kubebuilder:object:generate=false
+type Operator struct {
+	Defaults Defaults
+	// ControllerID is the instance's name; empty is the one without a name.
+	ControllerID string
+	// StoreClass is that of the ESO stores whose objects are this instance's to
+	// sync.
+	StoreClass string
+	// Vaults are those that are configured, by name.
+	Vaults map[string]Vault
 }
 
 // Defaults are the operator's settings that fill what an object leaves out.
@@ -84,6 +109,8 @@ type Address struct {
 	Path string
 	// Version is a KV v2 version, 0 the latest.
 	Version int
+	// List asks for the names below the path, in "keys".
+	List bool
 }
 
 // Values are the "data" objects of Vault's answers. Numbers are json.Number.
@@ -97,4 +124,7 @@ type Content struct {
 	Labels, Annotations map[string]string
 	Data                map[string][]byte
 	Immutable           *bool
+	// Gone: there is nothing that a Secret could be made of, and the object says
+	// that it is to be deleted then.
+	Gone bool
 }

@@ -13,6 +13,13 @@ const (
 	ConditionAllowed = "Allowed"
 )
 
+// ReasonSynced and MessageSynced are of the Ready condition where the Secret
+// stands.
+const (
+	ReasonSynced  = "Synced"
+	MessageSynced = "the Secret holds what was last asked for"
+)
+
 // SyncStatus is what the controller remembers of an object, so that a restart
 // resumes and reads nothing it need not.
 type SyncStatus struct {
@@ -30,6 +37,9 @@ type SyncStatus struct {
 	// SyncedResync is the countersign.dev/resync that the Secret was last written for.
 	// +optional
 	SyncedResync string `json:"syncedResync,omitempty"`
+	// SyncedSources tell what the object refers to, as it stood then.
+	// +optional
+	SyncedSources string `json:"syncedSources,omitempty"`
 	// SyncedAt is when the Secret was last made of what Vault answered.
 	// +optional
 	SyncedAt *metav1.Time `json:"syncedAt,omitempty"`
@@ -51,6 +61,9 @@ type SyncStatus struct {
 // SecretState is what tells a Secret that stands as it was left from one that
 // somebody changed.
 type SecretState struct {
+	// Name of the Secret, where it is not the object's.
+	// +optional
+	Name string `json:"name,omitempty"`
 	// UID of the Secret.
 	UID types.UID `json:"uid"`
 	// AppliedAt is the time of our entry in the Secret's managedFields.
@@ -102,6 +115,9 @@ type Version struct {
 	// Resync is the value of countersign.dev/resync.
 	// +optional
 	Resync string `json:"resync,omitempty"`
+	// Sources tell what the object refers to as it stood.
+	// +optional
+	Sources string `json:"sources,omitempty"`
 }
 
 // VersionOf is the version of the object as it stands.
@@ -116,11 +132,12 @@ func VersionOf(source metav1.Object) Version {
 
 // Synced is the version that the Secret was last written for.
 func (s *SyncStatus) Synced() Version {
-	return Version{Generation: s.SyncedGeneration, Stamp: s.SyncedStamp, Resync: s.SyncedResync}
+	return Version{Generation: s.SyncedGeneration, Stamp: s.SyncedStamp, Resync: s.SyncedResync, Sources: s.SyncedSources}
 }
 
 // SetSynced records that the Secret was written for a version.
 func (s *SyncStatus) SetSynced(v Version, at metav1.Time) {
-	s.SyncedGeneration, s.SyncedStamp, s.SyncedResync, s.SyncedAt = v.Generation, v.Stamp, v.Resync, &at
+	s.SyncedGeneration, s.SyncedStamp, s.SyncedResync, s.SyncedSources = v.Generation, v.Stamp, v.Resync, v.Sources
+	s.SyncedAt = &at
 	s.Retry = nil
 }

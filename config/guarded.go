@@ -25,15 +25,20 @@ type GuardedJudge struct {
 	ReferredBy map[schema.GroupKind][]schema.GroupVersionKind
 	// Only has the namespaces whose objects are judged; empty is all.
 	Only []string
-	// Vaults are those that objects may name.
-	Vaults map[string]api.Vault
+	// Operator has the settings that matter to what objects ask.
+	Operator api.Operator
 	// OtherBackends says what becomes of objects of another provider.
 	OtherBackends OtherBackends
 }
 
-// GuardedVaults are the Vaults as objects may name them. What reads the files
-// of their CAs is given.
-func (s *Settings) GuardedVaults(readFile func(path string) ([]byte, error)) (map[string]api.Vault, error) {
+// Operator is what matters to objects. What reads the files of the Vaults' CAs
+// is given.
+func (s *Settings) Operator(readFile func(path string) ([]byte, error)) (api.Operator, error) {
+	vaults, err := s.guardedVaults(readFile)
+	return api.Operator{Defaults: s.Defaults(), StoreClass: s.ESO.class(), Vaults: vaults}, err
+}
+
+func (s *Settings) guardedVaults(readFile func(path string) ([]byte, error)) (map[string]api.Vault, error) {
 	vaults := map[string]api.Vault{}
 	for name, vault := range s.Vaults {
 		one := api.Vault{Address: vault.Address, Namespace: vault.Namespace, Audience: vault.Audience}
@@ -47,6 +52,11 @@ func (s *Settings) GuardedVaults(readFile func(path string) ([]byte, error)) (ma
 		vaults[name] = one
 	}
 	return vaults, nil
+}
+
+// KindOf is the kind of an object, which need not say it itself.
+func (j *GuardedJudge) KindOf(object runtime.Object) (schema.GroupVersionKind, error) {
+	return apiutil.GVKForObject(object, j.Scheme)
 }
 
 // Evaluate judges an object by what it and all that it refers to ask now. An

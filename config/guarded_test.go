@@ -55,7 +55,7 @@ func guardedWorld(t *testing.T, funcs interceptor.Funcs, objects ...client.Objec
 	return &GuardedJudge{
 		Judge:   &Judge{Policy: func() *policy.Policy { return compiled }, Namespaces: reader, Live: reader},
 		Objects: reader, Scheme: scheme,
-		Vaults: map[string]api.Vault{DefaultVault: {Address: "https://vault:8200"}},
+		Operator: api.Operator{Vaults: map[string]api.Vault{DefaultVault: {Address: "https://vault:8200"}}},
 		ReferredBy: map[schema.GroupKind][]schema.GroupVersionKind{
 			esov1.GroupVersion().WithKind(esov1.KindSecretStore).GroupKind():        externals,
 			esov1.GroupVersion().WithKind(esov1.KindClusterSecretStore).GroupKind(): externals,
@@ -284,7 +284,7 @@ func TestGuardedOtherProviders(t *testing.T) {
 	}
 }
 
-func TestGuardedVaults(t *testing.T) {
+func TestOperator(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(file, []byte("a CA"), 0o600); err != nil {
 		t.Fatal(err)
@@ -293,7 +293,8 @@ func TestGuardedVaults(t *testing.T) {
 		"default": {Address: "https://a", Namespace: "ns", Audience: "vault", CAFile: file},
 		"plain":   {Address: "https://b"},
 	}}
-	got, err := settings.GuardedVaults(os.ReadFile)
+	operator, err := settings.Operator(os.ReadFile)
+	got := operator.Vaults
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -305,7 +306,7 @@ func TestGuardedVaults(t *testing.T) {
 		t.Error(diff)
 	}
 	settings.Vaults["default"] = Vault{CAFile: file + ".gone"}
-	if _, err := settings.GuardedVaults(os.ReadFile); err == nil || !strings.Contains(err.Error(), `vault "default": CA`) {
+	if _, err := settings.Operator(os.ReadFile); err == nil || !strings.Contains(err.Error(), `vault "default": CA`) {
 		t.Errorf("got %v", err)
 	}
 }

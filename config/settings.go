@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,6 +21,9 @@ const DefaultVault = "default"
 
 // DefaultAuthMount is the auth mount of a Vault that is configured without one.
 const DefaultAuthMount = "kubernetes"
+
+// DefaultStoreClass is the class of the stores that are Countersign's.
+const DefaultStoreClass = "countersign"
 
 const settingsKind = "Settings"
 
@@ -47,9 +51,19 @@ type Settings struct {
 
 // ESOSettings are those of the ESO dialect.
 type ESOSettings struct {
+	// StoreClass is spec.controller of the stores whose ExternalSecrets are
+	// Countersign's to sync; all others are left to ESO. Empty leaves all.
+	StoreClass *string `json:"storeClass,omitempty"`
 	// RecordRequester is Settings.RecordRequester for them. ESO copies the
 	// annotations of an ExternalSecret without a template into the Secret.
 	RecordRequester bool `json:"recordRequester,omitempty"`
+}
+
+func (e ESOSettings) class() string {
+	if e.StoreClass == nil {
+		return DefaultStoreClass
+	}
+	return *e.StoreClass
 }
 
 // OtherBackends is what becomes of objects of another backend at admission.
@@ -180,6 +194,10 @@ func (s *Settings) PolicySettings() policy.Settings {
 		MaxPaths:          s.MaxPaths,
 	}
 }
+
+// SyncsESO reports whether objects of External Secrets Operator are Countersign's
+// to sync, where their stores say so.
+func (s *Settings) SyncsESO() bool { return slices.Contains(s.Dialects, ESO) && s.ESO.class() != "" }
 
 // Defaults fill what an object leaves out.
 func (s *Settings) Defaults() api.Defaults {

@@ -26,8 +26,8 @@ type surroundings struct {
 // Surroundings are the objects that stand.
 func (j *GuardedJudge) Surroundings() api.Surroundings { return surroundings{GuardedJudge: j} }
 
-// Vaults implements api.Surroundings.
-func (s surroundings) Vaults() map[string]api.Vault { return s.GuardedJudge.Vaults }
+// Operator implements api.Surroundings.
+func (s surroundings) Operator() api.Operator { return s.GuardedJudge.Operator }
 
 // Find implements api.Surroundings.
 func (s surroundings) Find(ctx context.Context, referent api.Referent) ([]api.Guarded, error) {

@@ -23,40 +23,40 @@ import (
 )
 
 // write applies the content, as often as it takes.
-func (r *Reconciler) write(ctx context.Context, source api.Source, secret *standing, content *api.Content) (*api.SecretState, error) {
+func (r *Reconciler) write(ctx context.Context, this *attempt, content *api.Content) (*api.SecretState, error) {
 	var state *api.SecretState
 	write := func() (err error) {
-		state, err = r.apply(ctx, source, secret, content)
+		state, err = r.apply(ctx, this, content)
 		return err
 	}
-	return state, persist(ctx, write, func() error { return r.catchUpSecret(ctx, source, secret) })
+	return state, persist(ctx, write, func() error { return r.catchUpSecret(ctx, this) })
 }
 
 // apply writes the Secret, on the condition that what stood there when Vault
 // was read still does: nothing, or that very version.
-func (r *Reconciler) apply(ctx context.Context, source api.Source, secret *standing, content *api.Content) (*api.SecretState, error) {
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(secretApply(source, content))
+func (r *Reconciler) apply(ctx context.Context, this *attempt, content *api.Content) (*api.SecretState, error) {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(secretApply(this, content))
 	if err != nil {
 		return nil, err
 	}
 	wanted := &unstructured.Unstructured{Object: fields}
 	var written *metav1.PartialObjectMetadata
-	if secret.isGone() {
-		written, err = r.create(ctx, source, wanted)
+	if this.secret.isGone() {
+		written, err = r.create(ctx, this, wanted)
 	} else {
-		written, err = r.update(ctx, source, secret, wanted)
+		written, err = r.update(ctx, this, wanted)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return stateOf(written), nil
+	return stateOf(this, written), nil
 }
 
 // create is no apply: that would merge into a Secret that somebody else has
 // created meanwhile.
-func (r *Reconciler) create(ctx context.Context, source api.Source, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+func (r *Reconciler) create(ctx context.Context, this *attempt, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
 	written := wanted.DeepCopy()
-	err := r.Create(ctx, written, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency)
+	err := r.Create(ctx, written, client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency)
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return nil, errOutdated
@@ -66,46 +66,63 @@ func (r *Reconciler) create(ctx context.Context, source api.Source, wanted *unst
 	created := metadataOf(written)
 	// Later it would be a write where nothing else is new. The Secret is
 	// complete: where this fails, its next change makes up for it.
-	_ = r.takeOverFields(ctx, source, created)
+	_ = r.takeOverFields(ctx, this, created)
 	return created, nil
 }
 
-func (r *Reconciler) update(ctx context.Context, source api.Source, secret *standing, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
-	if err := r.takeOverFields(ctx, source, secret.meta); err != nil {
+func (r *Reconciler) update(ctx context.Context, this *attempt, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+	if err := r.takeOverFields(ctx, this, this.secret.meta); err != nil {
 		return nil, err
 	}
 	written := wanted.DeepCopy()
-	written.SetUID(secret.meta.UID)
-	written.SetResourceVersion(secret.meta.ResourceVersion)
+	written.SetUID(this.secret.meta.UID)
+	written.SetResourceVersion(this.secret.meta.ResourceVersion)
 	// Reading our own writes would start a cache of whole Secrets.
-	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written),
-		client.FieldOwner(FieldManager), client.ForceOwnership, client.DisableReadYourWritesConsistency)
+	options := []client.ApplyOption{client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency}
+	if !this.plan.Target.Creation.Merges() || isHandedOver(this) {
+		options = append(options, client.ForceOwnership)
+	}
+	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written), options...)
+	if taken := taken(this, err); taken != nil {
+		return nil, taken
+	}
 	if why := unchangeable(err); why != "" {
-		return r.recreate(ctx, source, secret, wanted, why)
+		return r.replace(ctx, this, wanted, why)
 	}
 	return metadataOf(written), err
+}
+
+// replace a Secret that cannot be changed, where it is ours and may go.
+func (r *Reconciler) replace(ctx context.Context, this *attempt, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
+	switch target := this.plan.Target; {
+	case target.Keep:
+		return this.secret.meta, nil
+	case target.Creation.Merges():
+		return nil, &fixedError{why}
+	}
+	return r.recreate(ctx, this, wanted, why)
 }
 
 // takeOverFields turns what we own by creating the Secret, and what whoever made
 // it for this object owns, into what we own by applying it, once in a Secret's
 // life: only then does an apply remove what is asked for no more.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply-to-server-side-apply
-func (r *Reconciler) takeOverFields(ctx context.Context, source api.Source, secret *metav1.PartialObjectMetadata) error {
+func (r *Reconciler) takeOverFields(ctx context.Context, this *attempt, secret *metav1.PartialObjectMetadata) error {
 	upgraded := secret.DeepCopy()
-	if err := csaupgrade.UpgradeManagedFields(upgraded, formerManagers(source, secret), FieldManager); err != nil {
+	if err := csaupgrade.UpgradeManagedFields(upgraded, formerManagers(this, secret), this.manager()); err != nil {
 		return err
 	}
 	if equality.Semantic.DeepEqual(secret.ManagedFields, upgraded.ManagedFields) {
 		return nil
 	}
-	if err := trimToApplied(ownEntry(upgraded.ManagedFields)); err != nil {
+	if err := trimToApplied(entryOf(upgraded.ManagedFields, this.manager())); err != nil {
 		return err
 	}
 	patch, err := fieldsPatch(upgraded)
 	if err != nil {
 		return err
 	}
-	if err := r.Patch(ctx, upgraded, patch, client.FieldOwner(FieldManager), client.DisableReadYourWritesConsistency); err != nil {
+	if err := r.Patch(ctx, upgraded, patch, client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency); err != nil {
 		return err
 	}
 	*secret = *upgraded
@@ -132,23 +149,39 @@ func trimToApplied(entry *metav1.ManagedFieldsEntry) error {
 	return err
 }
 
-func secretApply(source api.Source, content *api.Content) *corev1ac.SecretApplyConfiguration {
-	labels := map[string]string{}
-	maps.Copy(labels, content.Labels)
-	labels[managedByLabel] = managedBy
-	apply := corev1ac.Secret(source.GetName(), source.GetNamespace()).
-		WithLabels(labels).
-		WithAnnotations(content.Annotations).
-		WithOwnerReferences(ownerReference(source)).
-		WithType(corev1.SecretType(content.Type)).
-		WithData(content.Data)
-	if content.Immutable != nil {
-		apply.WithImmutable(*content.Immutable)
+// secretApply is what we want to own of the Secret. In one that may be somebody
+// else's that is the content alone.
+func secretApply(this *attempt, content *api.Content) *corev1ac.SecretApplyConfiguration {
+	source, creation := this.source, this.plan.Target.Creation
+	labels, annotations := maps.Clone(content.Labels), maps.Clone(content.Annotations)
+	apply := corev1ac.Secret(source.SecretName(), source.GetNamespace()).WithData(content.Data)
+	if !creation.Merges() {
+		labels = with(labels, managedByLabel, managedBy)
 	}
-	return apply
+	if !creation.Merges() || content.Type != "" {
+		apply = apply.WithType(corev1.SecretType(content.Type))
+	}
+	switch creation {
+	case api.CreateOwned:
+		apply = apply.WithOwnerReferences(ownerReference(source))
+	case api.CreateOrphan:
+		annotations = with(annotations, api.Adopt, source.GetName())
+	}
+	if content.Immutable != nil {
+		apply = apply.WithImmutable(*content.Immutable)
+	}
+	return apply.WithLabels(labels).WithAnnotations(annotations)
 }
 
-func ownerReference(source api.Source) *metav1ac.OwnerReferenceApplyConfiguration {
+func with(values map[string]string, key, value string) map[string]string {
+	if values == nil {
+		values = map[string]string{}
+	}
+	values[key] = value
+	return values
+}
+
+func ownerReference(source api.Synced) *metav1ac.OwnerReferenceApplyConfiguration {
 	apiVersion, kind := source.GetObjectKind().GroupVersionKind().ToAPIVersionAndKind()
 	return metav1ac.OwnerReference().
 		WithAPIVersion(apiVersion).WithKind(kind).
@@ -163,9 +196,12 @@ func metadataOf(secret *unstructured.Unstructured) *metav1.PartialObjectMetadata
 }
 
 // stateOf is how the Secret was left.
-func stateOf(secret *metav1.PartialObjectMetadata) *api.SecretState {
+func stateOf(this *attempt, secret *metav1.PartialObjectMetadata) *api.SecretState {
 	state := &api.SecretState{UID: secret.UID}
-	if entry := ownEntry(secret.ManagedFields); entry != nil {
+	if name := this.source.SecretName(); name != this.source.GetName() {
+		state.Name = name
+	}
+	if entry := entryOf(secret.ManagedFields, this.manager()); entry != nil {
 		state.AppliedAt, state.Keys = *entry.Time, dataKeys(entry)
 	}
 	return state

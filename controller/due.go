@@ -1,13 +1,13 @@
 package controller
 
 import (
+	"cmp"
 	"hash/fnv"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign/countersign/api"
-	"github.com/countersign/countersign/controller/vault"
 )
 
 // due says whether Vault has to be visited now, or how long it is until then;
@@ -20,21 +20,21 @@ type due struct {
 // isDue: something else is asked than what was synced last, the Secret is not as
 // it was left, or what it holds ends soon. After a failure it waits for the time
 // of the next attempt, unless the object or the policy has changed since.
-func (r *Reconciler) isDue(source api.Source, secret *standing, revision string) due {
-	status, want := source.SyncStatus(), api.VersionOf(source)
+func (r *Reconciler) isDue(this *attempt, revision string) due {
+	status, want := this.source.SyncStatus(), this.version
 	if retry := status.Retry; retry != nil && retry.Version == want && retry.PolicyRevision == revision {
 		return r.at(retry.Next.Time)
 	}
-	if predecessor := source.SyncedByPredecessor(); predecessor != nil && *predecessor == want {
-		return due{now: secret.isGone()}
+	if predecessor := this.source.SyncedByPredecessor(); predecessor != nil && *predecessor == want {
+		return due{now: this.secret.isGone()}
 	}
 	switch {
 	case status.Synced() != want:
 		return due{now: true}
-	case r.isRestore(source, secret):
-		return due{now: true, after: r.restoreWait(source)}.orLater()
+	case r.isRestore(this):
+		return due{now: true, after: r.restoreWait(this.source)}.orLater()
 	}
-	if turn := r.nextTurn(source); !turn.IsZero() {
+	if turn := r.nextTurn(this); !turn.IsZero() {
 		return r.at(turn)
 	}
 	return due{}
@@ -42,32 +42,33 @@ func (r *Reconciler) isDue(source api.Source, secret *standing, revision string)
 
 // nextTurn is when what was synced is read again though nobody asks; zero where
 // it is not.
-func (r *Reconciler) nextTurn(source api.Source) time.Time {
-	status := source.SyncStatus()
+func (r *Reconciler) nextTurn(this *attempt) time.Time {
+	status, interval := this.source.SyncStatus(), cmp.Or(this.plan.Interval, r.ResyncInterval)
 	switch {
 	case status.Lease != nil:
 		return status.Lease.RenewAt.Time
-	case r.ResyncInterval > 0 && status.SyncedAt != nil:
-		return r.nextInterval(source)
+	case interval > 0 && status.SyncedAt != nil:
+		return nextInterval(this.source, interval)
 	}
 	return time.Time{}
 }
 
 // isRestore reports a Secret that was synced and is not as it was left.
-func (r *Reconciler) isRestore(source api.Source, secret *standing) bool {
-	status := source.SyncStatus()
-	return status.Synced() == api.VersionOf(source) && (secret.isGone() || secret.isTampered(status.Secret))
+func (r *Reconciler) isRestore(this *attempt) bool {
+	status := this.source.SyncStatus()
+	left := status.Secret
+	return status.Synced() == this.version && left != nil && (this.secret.isGone() || this.secret.isTampered(left))
 }
 
 // nextInterval is when the object's turn in the interval comes next. Turns are
 // spread evenly by the objects' UIDs, so that objects that were synced together
 // are not read again together.
-func (r *Reconciler) nextInterval(source api.Source) time.Time {
+func nextInterval(source api.Synced, interval time.Duration) time.Time {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(source.GetUID()))
-	phase := time.Duration(hash.Sum64() % uint64(r.ResyncInterval)) //nolint:gosec // An interval is positive.
+	phase := time.Duration(hash.Sum64() % uint64(interval)) //nolint:gosec // An interval is positive.
 	last := source.SyncStatus().SyncedAt.Time
-	return last.Add(-phase).Truncate(r.ResyncInterval).Add(r.ResyncInterval + phase)
+	return last.Add(-phase).Truncate(interval).Add(interval + phase)
 }
 
 func (r *Reconciler) at(next time.Time) due {
@@ -83,7 +84,7 @@ func (d due) orLater() due {
 
 // restoreWait is how long a Secret that was changed or deleted has to wait:
 // nothing the first time, and longer each time that it happens again soon.
-func (r *Reconciler) restoreWait(source api.Source) time.Duration {
+func (r *Reconciler) restoreWait(source api.Synced) time.Duration {
 	key, now := keyOf(source).String(), r.Clock.Now()
 	if r.Restores.IsInBackOffSinceUpdate(key, now) {
 		return r.Restores.Get(key)
@@ -93,11 +94,13 @@ func (r *Reconciler) restoreWait(source api.Source) time.Duration {
 
 // leaseOf is when what was read ends, and when it is read again: after two
 // thirds of its life, as Vault's own agents do.
-func leaseOf(answers map[api.Address]*vault.Answer, now time.Time) *api.Lease {
+func leaseOf(doors []*door, now time.Time) *api.Lease {
 	var first time.Time
-	for _, answer := range answers {
-		if ends := answer.LeaseEnds; !ends.IsZero() && (first.IsZero() || ends.Before(first)) {
-			first = ends
+	for _, one := range doors {
+		for _, answer := range one.answers {
+			if ends := answer.LeaseEnds; !ends.IsZero() && (first.IsZero() || ends.Before(first)) {
+				first = ends
+			}
 		}
 	}
 	if first.IsZero() {

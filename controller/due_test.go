@@ -39,6 +39,16 @@ func synced() (*kesv1.ExternalSecret, *standing) {
 	}}}
 }
 
+// look is an attempt for an object as it stands.
+func look(source api.Synced, secret *standing) *attempt {
+	if secret != nil {
+		secret.manager = FieldManager
+	}
+	before := source.DeepCopyObject().(api.Synced) //nolint:forcetypeassert // A deep copy has the type of its original.
+	plan := &api.Plan{}
+	return &attempt{source: source, before: before, plan: plan, version: plan.Version(source), secret: secret}
+}
+
 func ownFields(at metav1.Time, fields string) metav1.ManagedFieldsEntry {
 	return metav1.ManagedFieldsEntry{
 		Manager: FieldManager, Operation: metav1.ManagedFieldsOperationApply, Time: &at,
@@ -90,7 +100,7 @@ func TestIsDue(t *testing.T) {
 			source, secret := synced()
 			tc.change(source, secret)
 			r := &Reconciler{Clock: testclock.NewFakePassiveClock(testNow), Restores: NewRestores(testclock.NewFakeClock(testNow))}
-			if got := r.isDue(source, secret, "rev"); got.now != tc.want {
+			if got := r.isDue(look(source, secret), "rev"); got.now != tc.want {
 				t.Errorf("due: %v, want %v", got.now, tc.want)
 			}
 		})
@@ -120,7 +130,7 @@ func TestNextAttempt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			source := &kesv1.ExternalSecret{Status: kesv1.ExternalSecretStatus{SyncStatus: tc.status}}
 			r := &Reconciler{Clock: testclock.NewFakePassiveClock(testNow)}
-			if got := r.nextAttempt(source, &tc.outcome); got.RequeueAfter != tc.want {
+			if got := r.nextAttempt(look(source, nil), &tc.outcome); got.RequeueAfter != tc.want {
 				t.Errorf("comes back after %s, want %s", got.RequeueAfter, tc.want)
 			}
 		})
@@ -168,7 +178,7 @@ func TestNotOwned(t *testing.T) {
 			source, secret := synced()
 			tc.change(secret)
 			var got string
-			if failure := notOwned(source, secret); failure != nil {
+			if failure := notOwned(look(source, secret)); failure != nil {
 				got = failure.message
 			}
 			if got != tc.want {
@@ -235,7 +245,7 @@ func TestRestoresBackOff(t *testing.T) {
 	source, secret := synced()
 	secret.meta = nil
 	for i, want := range []time.Duration{0, time.Second, 2 * time.Second, 4 * time.Second} {
-		got := r.isDue(source, secret, "rev")
+		got := r.isDue(look(source, secret), "rev")
 		if got.after != want || got.now != (want == 0) {
 			t.Errorf("restore %d: %+v, want after %v", i, got, want)
 		}
@@ -248,27 +258,28 @@ func TestRestoresBackOff(t *testing.T) {
 func TestLease(t *testing.T) {
 	clock := testclock.NewFakePassiveClock(testNow)
 	r := &Reconciler{Clock: clock, Restores: NewRestores(testclock.NewFakeClock(testNow))}
-	answers := map[api.Address]*vault.Answer{
-		{Path: "secret/data/x"}:     {},
-		{Path: "database/creds/a"}:  {LeaseEnds: testNow.Add(3 * time.Hour)},
-		{Path: "database/creds/b"}:  {LeaseEnds: testNow.Add(time.Hour)},
+	doors := []*door{{answers: map[api.Address]*vault.Answer{
+		{Path: "secret/data/x"}:    {},
+		{Path: "database/creds/a"}: {LeaseEnds: testNow.Add(3 * time.Hour)},
+		{Path: "database/creds/b"}: {LeaseEnds: testNow.Add(time.Hour)},
+	}}, {answers: map[api.Address]*vault.Answer{
 		{Path: "database/creds/bb"}: {LeaseEnds: testNow.Add(2 * time.Hour)},
-	}
-	lease := leaseOf(answers, testNow)
+	}}}
+	lease := leaseOf(doors, testNow)
 	want := &api.Lease{Ends: metav1.NewTime(testNow.Add(time.Hour)), RenewAt: metav1.NewTime(testNow.Add(40 * time.Minute))}
 	if diff := cmp.Diff(want, lease); diff != "" {
 		t.Error(diff)
 	}
-	if lease := leaseOf(map[api.Address]*vault.Answer{{Path: "x"}: {}}, testNow); lease != nil {
+	if lease := leaseOf([]*door{{answers: map[api.Address]*vault.Answer{{Path: "x"}: {}}}}, testNow); lease != nil {
 		t.Errorf("a lease of KV: %+v", lease)
 	}
 	source, secret := synced()
 	source.Status.Lease = lease
-	if got := r.isDue(source, secret, "rev"); got != (due{after: 40 * time.Minute}) {
+	if got := r.isDue(look(source, secret), "rev"); got != (due{after: 40 * time.Minute}) {
 		t.Errorf("at first %+v", got)
 	}
 	clock.SetTime(testNow.Add(40 * time.Minute))
-	if got := r.isDue(source, secret, "rev"); !got.now {
+	if got := r.isDue(look(source, secret), "rev"); !got.now {
 		t.Errorf("at two thirds %+v", got)
 	}
 }
@@ -283,14 +294,14 @@ func TestResyncInterval(t *testing.T) {
 		source, secret := synced()
 		source.UID = types.UID(strconv.Itoa(i))
 		source.Status.SyncedAt = new(metav1.NewTime(testNow))
-		got := r.isDue(source, secret, "rev")
+		got := r.isDue(look(source, secret), "rev")
 		if got.now || got.after <= 0 || got.after > interval {
 			t.Fatalf("object %d is due %+v", i, got)
 		}
 		perQuarter[int(got.after/(interval/4))]++
-		next := r.nextInterval(source)
+		next := nextInterval(source, interval)
 		source.Status.SyncedAt = new(metav1.NewTime(next))
-		if again := r.nextInterval(source); again.Sub(next) != interval {
+		if again := nextInterval(source, interval); again.Sub(next) != interval {
 			t.Fatalf("object %d: %v between two turns", i, again.Sub(next))
 		}
 	}
@@ -301,11 +312,11 @@ func TestResyncInterval(t *testing.T) {
 	}
 	source, secret := synced()
 	source.Status.SyncedAt = new(metav1.NewTime(testNow.Add(-2 * interval)))
-	if !r.isDue(source, secret, "rev").now {
+	if !r.isDue(look(source, secret), "rev").now {
 		t.Error("an object whose turn is over is not due")
 	}
 	r.ResyncInterval = 0
-	if got := r.isDue(source, secret, "rev"); got != (due{}) {
+	if got := r.isDue(look(source, secret), "rev"); got != (due{}) {
 		t.Errorf("without an interval: %+v", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/controller/vault"
 	"github.com/countersign/countersign/policy"
 )
@@ -19,7 +20,6 @@ const (
 	reasonPolicyAllows   = "PolicyAllows"
 	reasonPolicyWarns    = "PolicyWarns"
 	reasonPolicyAudits   = "PolicyAudits"
-	reasonSynced         = "Synced"
 	reasonPolicyDenied   = "PolicyDenied"
 	reasonSecretNotOwned = "SecretNotOwned"
 	reasonInvalidValue   = "InvalidValue"
@@ -60,11 +60,11 @@ func (d *deniedError) Error() string { return "policy denies it now: " + joined(
 
 // readError says which field's read has failed.
 type readError struct {
-	read policy.Read
-	err  error
+	at  *field.Path
+	err error
 }
 
-func (e *readError) Error() string { return fmt.Sprintf("%s: %v", e.read.Field, e.err) }
+func (e *readError) Error() string { return fmt.Sprintf("%s: %v", e.at, e.err) }
 
 func (e *readError) Unwrap() error { return e.err }
 
@@ -73,11 +73,17 @@ func (e *readError) Unwrap() error { return e.err }
 func outcomeOf(err error) (*outcome, error) {
 	var vaultErr *vault.Error
 	var denial *deniedError
+	var value *api.ValueError
+	var notAsked *notAskedError
 	switch {
 	case errors.Is(err, errSuperseded):
 		return &outcome{idle: true}, nil
 	case errors.As(err, &denial):
 		return &outcome{failure: denied(denial.verdict)}, nil
+	case errors.As(err, &value):
+		return &outcome{failure: invalidValue(value.Problems)}, nil
+	case errors.As(err, &notAsked):
+		return &outcome{failure: &failure{reason: reasonInvalidValue, message: err.Error(), retries: true}}, nil
 	case errors.As(err, &vaultErr):
 		return &outcome{failure: &failure{reason: string(vaultErr.Reason), message: err.Error(), retries: true}}, nil
 	}
@@ -88,10 +94,16 @@ func outcomeOf(err error) (*outcome, error) {
 // its text: that may quote a value. A conflict is tried again from the start.
 func outcomeOfWrite(err error) (*outcome, error) {
 	var held *heldError
+	var fixed *fixedError
+	var taken *takenError
 	var status apierrors.APIStatus
 	switch {
 	case errors.As(err, &held):
 		return &outcome{failure: refused(held.Error())}, nil
+	case errors.As(err, &taken):
+		return &outcome{failure: &failure{reason: reasonSecretNotOwned, message: taken.Error()}}, nil
+	case errors.As(err, &fixed):
+		return &outcome{failure: refused(fixed.Error())}, nil
 	case !errors.As(err, &status):
 		return nil, fmt.Errorf("write Secret: %w", err)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):

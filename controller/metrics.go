@@ -41,21 +41,21 @@ func NewMetrics(registry prometheus.Registerer, controller string) *Metrics {
 
 func (m *Metrics) observe(result string, took time.Duration) {
 	m.syncs.WithLabelValues(result).Inc()
-	if result == reasonSynced {
+	if result == api.ReasonSynced {
 		m.duration.Observe(took.Seconds())
 	}
 }
 
 // tell counts and logs an attempt. That a Vault is still away is logged only
 // where somebody looks for it: thousands of objects may wait.
-func (r *Reconciler) tell(ctx context.Context, source api.Source, outcome *outcome, took time.Duration) {
+func (r *Reconciler) tell(ctx context.Context, this *attempt, outcome *outcome, took time.Duration) {
 	if outcome.idle {
 		return
 	}
-	logger, message, reason := log.FromContext(ctx), "synced", reasonSynced
+	logger, message, reason := log.FromContext(ctx), "synced", api.ReasonSynced
 	if outcome.failure != nil {
 		message, reason = "not synced", outcome.failure.reason
-		if r.stillAway(source, outcome.failure) {
+		if r.stillAway(this, outcome.failure) {
 			logger = logger.V(1)
 		}
 	}
@@ -67,10 +67,10 @@ func (r *Reconciler) tell(ctx context.Context, source api.Source, outcome *outco
 // of the cache at each scrape: there is nothing to forget when one is deleted.
 type readiness struct {
 	description *prometheus.Desc
-	each        func(func(api.Source))
+	each        func(func(api.Synced))
 }
 
-func newReadiness(controller string, each func(func(api.Source))) *readiness {
+func newReadiness(controller string, each func(func(api.Synced))) *readiness {
 	return &readiness{each: each, description: prometheus.NewDesc("countersign_externalsecret_ready",
 		"1 if the Secret of an ExternalSecret holds what its current spec asks for, else 0.",
 		[]string{"namespace", "name"}, prometheus.Labels{"controller": controller})}
@@ -81,7 +81,7 @@ func (m *readiness) Describe(descriptions chan<- *prometheus.Desc) { description
 
 // Collect implements prometheus.Collector.
 func (m *readiness) Collect(metrics chan<- prometheus.Metric) {
-	m.each(func(source api.Source) {
+	m.each(func(source api.Synced) {
 		ready := apimeta.FindStatusCondition(source.SyncStatus().Conditions, api.ConditionReady)
 		if ready == nil {
 			return
@@ -98,9 +98,9 @@ func (m *readiness) Collect(metrics chan<- prometheus.Metric) {
 // counted twice.
 func (r *Reconciler) serveReadiness(controller string, registry prometheus.Registerer) manager.Runnable {
 	return manager.RunnableFunc(func(ctx context.Context) error {
-		served := newReadiness(controller, func(visit func(api.Source)) {
-			r.each(ctx, func(source api.Source) {
-				if source.Controller() == r.ControllerID {
+		served := newReadiness(controller, func(visit func(api.Synced)) {
+			r.each(ctx, func(source api.Synced) {
+				if plan, err := source.Plan(ctx, r.Around); err == nil && plan != nil {
 					visit(source)
 				}
 			}, client.UnsafeDisableDeepCopy)

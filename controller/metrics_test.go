@@ -61,7 +61,7 @@ func TestReadiness(t *testing.T) {
 		withReady("failed", metav1.ConditionFalse, 2), withReady("old", metav1.ConditionTrue, 1), withReady("ready", metav1.ConditionTrue, 2), unseen,
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(newReadiness("c", func(visit func(api.Source)) {
+	registry.MustRegister(newReadiness("c", func(visit func(api.Synced)) {
 		for _, object := range objects {
 			visit(object)
 		}
@@ -95,7 +95,7 @@ func TestAttemptsAreCountedAndLogged(t *testing.T) {
 		{failure: &failure{reason: reasonPolicyDenied}},
 	}
 	for _, one := range outcomes {
-		r.tell(ctx, source, one, 1500*time.Millisecond)
+		r.tell(ctx, look(source, nil), one, 1500*time.Millisecond)
 	}
 	wantLogs := `level=INFO msg=synced reason=Synced duration=1.5s requests=2
 level=INFO msg="not synced" reason=VaultForbidden duration=1.5s requests=1

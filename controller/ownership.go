@@ -18,22 +18,25 @@ const (
 )
 
 // notOwned refuses a Secret that belongs to somebody else. It stays untouched.
-func notOwned(source api.Source, secret *standing) *failure {
-	if secret.isGone() || owns(source, secret.meta) {
+// An object that only adds to one finds out when it does.
+func notOwned(this *attempt) *failure {
+	if this.secret.isGone() || this.plan.Target.Creation.Merges() || owns(this) {
 		return nil
 	}
-	if len(secret.meta.OwnerReferences) > 0 {
-		owner := secret.meta.OwnerReferences[0]
+	meta := this.secret.meta
+	if len(meta.OwnerReferences) > 0 {
+		owner := meta.OwnerReferences[0]
 		return &failure{reason: reasonSecretNotOwned, message: fmt.Sprintf(
-			"Secret %s belongs to %s %s; rename this object or delete the other", source.GetName(), owner.Kind, owner.Name)}
+			"Secret %s belongs to %s %s; rename this object or delete the other", meta.Name, owner.Kind, owner.Name)}
 	}
 	return &failure{reason: reasonSecretNotOwned, message: fmt.Sprintf(
 		"Secret %s exists and was not made by Countersign; delete it, rename this object, or annotate the Secret with %s=%s to hand it over",
-		source.GetName(), api.Adopt, source.GetName())}
+		meta.Name, api.Adopt, this.source.GetName())}
 }
 
 // owns is the ownership table of the design.
-func owns(source api.Source, secret *metav1.PartialObjectMetadata) bool {
+func owns(this *attempt) bool {
+	source, secret := this.source, this.secret.meta
 	for _, owner := range secret.OwnerReferences {
 		if owner.UID == source.GetUID() {
 			return true
@@ -42,12 +45,23 @@ func owns(source api.Source, secret *metav1.PartialObjectMetadata) bool {
 			return true
 		}
 	}
-	return len(secret.OwnerReferences) == 0 && secret.Annotations[api.Adopt] == source.GetName()
+	return len(secret.OwnerReferences) == 0 && (isHandedOver(this) || wroteBefore(this))
+}
+
+func isHandedOver(this *attempt) bool {
+	return this.secret.meta.Annotations[api.Adopt] == this.source.GetName()
+}
+
+// wroteBefore recognizes a Secret that another controller has left for this very
+// object, and owned by none.
+func wroteBefore(this *attempt) bool {
+	manager := this.plan.Target.Predecessor
+	return manager != "" && entryOf(this.secret.meta.ManagedFields, manager) != nil
 }
 
 // isPredecessor recognizes an earlier object of the same kind and name: the
 // Secret outlived it in a backup or an orphaning delete.
-func isPredecessor(source api.Source, owner metav1.OwnerReference) bool {
+func isPredecessor(source api.Synced, owner metav1.OwnerReference) bool {
 	kind := source.GetObjectKind().GroupVersionKind()
 	group, err := schema.ParseGroupVersion(owner.APIVersion)
 	return err == nil && group.Group == kind.Group && owner.Kind == kind.Kind && owner.Name == source.GetName()
@@ -56,8 +70,11 @@ func isPredecessor(source api.Source, owner metav1.OwnerReference) bool {
 // formerManagers are those whose fields are ours to keep or drop: ourselves
 // before the first apply, and whoever wrote that the Secret belongs to this
 // object or an earlier one, be it kubernetes-external-secrets or a restore.
-func formerManagers(source api.Source, secret *metav1.PartialObjectMetadata) sets.Set[string] {
-	managers := sets.New(FieldManager)
+func formerManagers(this *attempt, secret *metav1.PartialObjectMetadata) sets.Set[string] {
+	source, managers := this.source, sets.New(this.manager())
+	if this.plan.Target.Predecessor != "" {
+		managers.Insert(this.plan.Target.Predecessor)
+	}
 	for _, owner := range secret.OwnerReferences {
 		if owner.UID != source.GetUID() && !isPredecessor(source, owner) {
 			continue

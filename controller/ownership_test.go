@@ -41,7 +41,7 @@ func TestFormerManagers(t *testing.T) {
 			earlier.UID = "earlier"
 			secret.meta.OwnerReferences = []metav1.OwnerReference{this, earlier, {APIVersion: "v1", Kind: "Pod", Name: "x", UID: "pod"}}
 			secret.meta.ManagedFields = []metav1.ManagedFieldsEntry{tc.entry}
-			managers := formerManagers(source, secret.meta)
+			managers := formerManagers(look(source, secret), secret.meta)
 			if !managers.Has(FieldManager) {
 				t.Error("what we have created is not ours")
 			}

@@ -10,8 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/retry"
-
-	"github.com/countersign/countersign/api"
 )
 
 // errOutdated: what stands there is no longer what the write was meant for.
@@ -40,18 +38,18 @@ func passing() wait.Backoff {
 
 // catchUpSecret with what others have changed of the Secret. A change of our
 // own entry is another leader's: it has read Vault later than we did.
-func (r *Reconciler) catchUpSecret(ctx context.Context, source api.Source, secret *standing) error {
-	now, err := secretMetadata(ctx, r.Live, source)
+func (r *Reconciler) catchUpSecret(ctx context.Context, this *attempt) error {
+	now, err := standingIn(ctx, r.Live, this)
 	if err != nil {
 		return err
 	}
-	if now.isGone() || secret.isGone() || now.meta.UID != secret.meta.UID || !sameEntry(secret, now) || notOwned(source, now) != nil {
+	before := this.secret
+	if now.isGone() || before.isGone() || now.meta.UID != before.meta.UID || !equality.Semantic.DeepEqual(now.entry(), before.entry()) {
 		return errOutdated
 	}
-	secret.meta = now.meta
+	this.secret = now
+	if notOwned(this) != nil {
+		return errOutdated
+	}
 	return nil
-}
-
-func sameEntry(a, b *standing) bool {
-	return equality.Semantic.DeepEqual(ownEntry(a.meta.ManagedFields), ownEntry(b.meta.ManagedFields))
 }

@@ -26,11 +26,13 @@ type Reconciler struct {
 	// Live reads from the apiserver.
 	Live client.Reader
 	// New makes an empty object of the dialect.
-	New func() api.Source
+	New func() api.Synced
 	// NewList makes an empty list of them.
 	NewList func() client.ObjectList
-	// Defaults fill what an object leaves out.
-	Defaults api.Defaults
+	// Around is what plans are made with.
+	Around api.Surroundings
+	// Data reads Secrets and ConfigMaps that templates name.
+	Data func(context.Context, api.DataRef) (map[string][]byte, error)
 	// Judge asks the policy in force.
 	Judge *config.Judge
 	// Vaults are the configured ones.
@@ -39,14 +41,18 @@ type Reconciler struct {
 	Clock clock.PassiveClock
 	// Recorder tells users what became of their object.
 	Recorder events.EventRecorder
-	// ControllerID is the instance's name: only objects for it are synced.
-	ControllerID string
 	// ResyncInterval has every object read again in that time; 0 is never.
 	ResyncInterval time.Duration
 	// Workers is how many objects are synced at a time.
 	Workers int
 	// Restores remembers how often each Secret was restored of late.
 	Restores *flowcontrol.Backoff
+	// NamesSecrets: objects may give their Secret another name than their own.
+	NamesSecrets bool
+	// Referred are the kinds that objects refer to, and Referring finds those
+	// that refer to one.
+	Referred  []client.Object
+	Referring func(context.Context, client.Object) ([]reconcile.Request, error)
 	// Metrics count the syncs.
 	Metrics *Metrics
 }
@@ -67,35 +73,30 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	if err := r.Get(ctx, request.NamespacedName, source); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
-	// Without a policy nothing can be judged; the first one enqueues everything.
-	if r.Judge.Policy() == nil || source.Controller() != r.ControllerID || isPaused(source) {
-		return reconcile.Result{}, nil
+	this, err := r.plan(ctx, source)
+	if this == nil || err != nil {
+		return reconcile.Result{}, err
 	}
-	claim := source.Claim(r.Defaults)
-	if claim == nil {
-		return reconcile.Result{}, nil
-	}
-	before := source.DeepCopyObject().(api.Source) //nolint:forcetypeassert // A deep copy has the type of its original.
 	began := r.Clock.Now()
-	outcome, err := r.sync(ctx, source, claim)
+	outcome, err := r.sync(ctx, this)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
-	r.tell(ctx, source, outcome, r.Clock.Since(began))
-	r.record(source, outcome)
-	next := r.nextAttempt(source, outcome)
-	switch err := r.patchStatus(ctx, source, before); {
+	r.tell(ctx, this, outcome, r.Clock.Since(began))
+	r.record(this, outcome)
+	next := r.nextAttempt(this, outcome)
+	switch err := r.save(ctx, this); {
 	case errors.Is(err, errOutdated):
 		// What was written has its own reconcile.
 		return reconcile.Result{}, nil
 	case err != nil:
 		return reconcile.Result{}, err
 	}
-	r.announce(source, before)
+	r.announce(this)
 	return next, nil
 }
 
 // isPaused reports an object that is on its way out or suspended by its user.
-func isPaused(source api.Source) bool {
+func isPaused(source api.Synced) bool {
 	return !source.GetDeletionTimestamp().IsZero() || source.GetAnnotations()[api.Suspend] == "true"
 }

@@ -11,8 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/countersign/countersign/api"
 )
 
 const reasonSecretRecreated = "SecretRecreated"
@@ -37,7 +35,8 @@ func unchangeable(err error) string {
 
 // recreate deletes the Secret and creates the wanted one. The old one is the
 // price of something that the apiserver takes, or it stays.
-func (r *Reconciler) recreate(ctx context.Context, source api.Source, secret *standing, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
+func (r *Reconciler) recreate(ctx context.Context, this *attempt, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
+	secret := this.secret
 	if held := secret.meta.Finalizers; len(held) > 0 {
 		return nil, &heldError{why: why, finalizers: held}
 	}
@@ -51,11 +50,11 @@ func (r *Reconciler) recreate(ctx context.Context, source api.Source, secret *st
 		return nil, err
 	}
 	secret.meta = nil
-	r.Recorder.Eventf(source, nil, corev1.EventTypeNormal, reasonSecretRecreated, "Sync",
-		"Secret %s is deleted and created anew: %s. What others had added to it is gone", source.GetName(), why)
+	r.Recorder.Eventf(this.source, nil, corev1.EventTypeNormal, reasonSecretRecreated, "Sync",
+		"Secret %s is deleted and created anew: %s. What others had added to it is gone", this.source.SecretName(), why)
 	var created *metav1.PartialObjectMetadata
 	err := retry.OnError(retry.DefaultBackoff, isPassing, func() (err error) {
-		created, err = r.create(ctx, source, wanted)
+		created, err = r.create(ctx, this, wanted)
 		return err
 	})
 	if err != nil {
@@ -84,4 +83,11 @@ type heldError struct {
 func (e *heldError) Error() string {
 	return fmt.Sprintf("the Secret has to be created anew, since %s; its finalizers (%s) keep it from being deleted: remove them",
 		e.why, strings.Join(e.finalizers, ", "))
+}
+
+// fixedError: the Secret is somebody else's, and nothing can be added to it.
+type fixedError struct{ why string }
+
+func (e *fixedError) Error() string {
+	return fmt.Sprintf("nothing can be added to the Secret, since %s; name another one", e.why)
 }

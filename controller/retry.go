@@ -40,13 +40,13 @@ func jittered(delay time.Duration) time.Duration {
 }
 
 // recordRetry says in the status when the next attempt is due.
-func (r *Reconciler) recordRetry(source api.Source, failure *failure) {
-	status := source.SyncStatus()
+func (r *Reconciler) recordRetry(this *attempt, failure *failure) {
+	status := this.source.SyncStatus()
 	if !failure.retries {
 		status.Retry = nil
 		return
 	}
-	version := api.VersionOf(source)
+	version := this.version
 	var attempts int32 = 1
 	if last := status.Retry; last != nil && last.Version == version && last.Reason == failure.reason {
 		attempts = last.Attempts + 1
@@ -66,24 +66,24 @@ func (f *failure) isAway() bool { return f.reason == string(vault.ReasonUnavaila
 
 // stillAway: that Vault is away was recorded when it went. Thousands of objects
 // wait for it, and none of them is written while they do.
-func (r *Reconciler) stillAway(source api.Source, failure *failure) bool {
-	retry := source.SyncStatus().Retry
+func (r *Reconciler) stillAway(this *attempt, failure *failure) bool {
+	retry := this.source.SyncStatus().Retry
 	return failure.isAway() && retry != nil && retry.Reason == failure.reason &&
-		retry.Version == api.VersionOf(source) && retry.PolicyRevision == r.Judge.Policy().Revision()
+		retry.Version == this.version && retry.PolicyRevision == r.Judge.Policy().Revision()
 }
 
 // backlog is the priority of whatever no user waits for at this moment.
 const backlog = -1
 
 // nextAttempt has the object come back when something is due.
-func (r *Reconciler) nextAttempt(source api.Source, outcome *outcome) reconcile.Result {
-	after, status, now := outcome.wait, source.SyncStatus(), r.Clock.Now()
+func (r *Reconciler) nextAttempt(this *attempt, outcome *outcome) reconcile.Result {
+	after, status, now := outcome.wait, this.source.SyncStatus(), r.Clock.Now()
 	switch {
 	case outcome.idle:
 	case status.Retry != nil:
 		after = retryWait(status.Retry, now, longestLook(outcome))
 	case outcome.failure == nil:
-		if turn := r.nextTurn(source); !turn.IsZero() {
+		if turn := r.nextTurn(this); !turn.IsZero() {
 			after = max(turn.Sub(now), time.Second)
 		}
 	}

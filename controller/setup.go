@@ -40,26 +40,78 @@ type Triggers struct {
 
 // SetupWithManager has the reconciler follow the objects, their Secrets, their
 // namespaces and the policy.
-func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, name string, triggers Triggers, registry prometheus.Registerer) error {
+func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, name string, triggers Triggers, registry prometheus.Registerer) error {
+	secrets, err := r.secretEvents(ctx, mgr)
+	if err != nil {
+		return err
+	}
 	if err := mgr.Add(r.serveReadiness(name, registry)); err != nil {
 		return err
 	}
 	if err := mgr.Add(manager.RunnableFunc(r.forgetRestores)); err != nil {
 		return err
 	}
-	return ctrl.NewControllerManagedBy(mgr).
+	build := ctrl.NewControllerManagedBy(mgr).
 		Named(name).
 		WithOptions(controller.Options{MaxConcurrentReconciles: r.Workers, NewQueue: newQueue(r.Workers, registry)}).
 		For(r.New()).
-		// A Secret has the name of its object, whoever owns it: one that stands
-		// in the way matters as much as one that was deleted.
-		Watches(&corev1.Secret{}, &handler.EnqueueRequestForObject{}, builder.OnlyMetadata).
+		Watches(&corev1.Secret{}, secrets, builder.OnlyMetadata).
 		// Labels of a namespace are part of the verdict.
 		Watches(&corev1.Namespace{}, toBacklog(r.inNamespace), builder.OnlyMetadata,
 			builder.WithPredicates(predicate.LabelChangedPredicate{})).
 		WatchesRawSource(source.Channel(triggers.PolicyChanged, toBacklog(r.everywhere))).
-		WatchesRawSource(source.Channel(triggers.VaultBack, toBacklog(r.waiting))).
-		Complete(r)
+		WatchesRawSource(source.Channel(triggers.VaultBack, toBacklog(r.waiting)))
+	for _, referred := range r.Referred {
+		build = build.Watches(referred, r.toReferring(), builder.WithPredicates(predicate.GenerationChangedPredicate{}))
+	}
+	return build.Complete(r)
+}
+
+// secretName is the index of objects by the name of their Secret.
+const secretName = "countersign.dev/secretName"
+
+// secretEvents are for the object whose Secret it is, whoever owns it: one that
+// stands in the way matters as much as one that was deleted.
+func (r *Reconciler) secretEvents(ctx context.Context, mgr ctrl.Manager) (handler.EventHandler, error) {
+	if !r.NamesSecrets {
+		return &handler.EnqueueRequestForObject{}, nil
+	}
+	err := mgr.GetFieldIndexer().IndexField(ctx, r.New(), secretName, func(object client.Object) []string {
+		return []string{object.(api.Synced).SecretName()} //nolint:forcetypeassert // The index is of such objects.
+	})
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, secret client.Object) []reconcile.Request {
+		return r.requests(ctx, all, client.InNamespace(secret.GetNamespace()), client.MatchingFields{secretName: secret.GetName()})
+	}), err
+}
+
+// toReferring enqueues the objects that refer to another one, behind what users
+// have just changed.
+func (r *Reconciler) toReferring() handler.EventHandler {
+	enqueue := func(ctx context.Context, object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		keys, err := r.Referring(ctx, object)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "cannot list the objects that refer to another", "name", object.GetName())
+			return
+		}
+		toLater(queue, keys)
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.Object, queue)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.ObjectNew, queue)
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(ctx, e.Object, queue)
+		},
+	}
+}
+
+func toLater(queue workqueue.TypedRateLimitingInterface[reconcile.Request], requests []reconcile.Request) {
+	if fair, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
+		fair.AddWithOpts(priorityqueue.AddOpts{Priority: new(backlog)}, requests...)
+	}
 }
 
 // forgetRestores drops what is known of Secrets that have been left alone since.
@@ -80,9 +132,7 @@ func newQueue(workers int, registry prometheus.Registerer) func(string, workqueu
 // toBacklog enqueues behind what users have just changed.
 func toBacklog(list func(context.Context, client.Object) []reconcile.Request) handler.EventHandler {
 	enqueue := func(ctx context.Context, object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if fair, ok := queue.(priorityqueue.PriorityQueue[reconcile.Request]); ok {
-			fair.AddWithOpts(priorityqueue.AddOpts{Priority: new(backlog)}, list(ctx, object)...)
-		}
+		toLater(queue, list(ctx, object))
 	}
 	return handler.Funcs{
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
@@ -104,17 +154,17 @@ func (r *Reconciler) everywhere(ctx context.Context, _ client.Object) []reconcil
 
 // waiting are those that wait for a Vault that was away.
 func (r *Reconciler) waiting(ctx context.Context, _ client.Object) []reconcile.Request {
-	return r.requests(ctx, func(source api.Source) bool {
+	return r.requests(ctx, func(source api.Synced) bool {
 		retry := source.SyncStatus().Retry
 		return retry != nil && retry.Reason == string(vault.ReasonUnavailable)
 	})
 }
 
-func all(api.Source) bool { return true }
+func all(api.Synced) bool { return true }
 
-func (r *Reconciler) requests(ctx context.Context, wanted func(api.Source) bool, options ...client.ListOption) []reconcile.Request {
+func (r *Reconciler) requests(ctx context.Context, wanted func(api.Synced) bool, options ...client.ListOption) []reconcile.Request {
 	var requests []reconcile.Request
-	r.each(ctx, func(source api.Source) {
+	r.each(ctx, func(source api.Synced) {
 		if wanted(source) {
 			requests = append(requests, reconcile.Request{NamespacedName: keyOf(source)})
 		}
@@ -123,7 +173,7 @@ func (r *Reconciler) requests(ctx context.Context, wanted func(api.Source) bool,
 }
 
 // each visits the objects in the cache.
-func (r *Reconciler) each(ctx context.Context, visit func(api.Source), options ...client.ListOption) {
+func (r *Reconciler) each(ctx context.Context, visit func(api.Synced), options ...client.ListOption) {
 	list := r.NewList()
 	err := r.List(ctx, list, options...)
 	if err == nil {

@@ -13,9 +13,18 @@ import (
 	"github.com/countersign/countersign/api"
 )
 
-// standing is the Secret that stands at the object's name, by its metadata;
-// the data of Secrets is never read.
-type standing struct{ meta *metav1.PartialObjectMetadata }
+// standing is the Secret that stands where the object wants its own, by its
+// metadata; the data of Secrets is never read.
+type standing struct {
+	meta *metav1.PartialObjectMetadata
+	// manager is who owns what is written of it.
+	manager string
+}
+
+// entry is what we own of it.
+func (s *standing) entry() *metav1.ManagedFieldsEntry {
+	return entryOf(s.meta.ManagedFields, s.manager)
+}
 
 func (s *standing) isGone() bool { return s.meta == nil }
 
@@ -26,23 +35,28 @@ func (s *standing) isTampered(left *api.SecretState) bool {
 	if left == nil || s.isGone() {
 		return false
 	}
-	entry := ownEntry(s.meta.ManagedFields)
+	entry := s.entry()
 	return entry == nil || s.meta.UID != left.UID ||
 		!entry.Time.Equal(&left.AppliedAt) || dataKeys(entry) < left.Keys
 }
 
 // standing looks in the cache. When that says anything but "as it was left",
 // the apiserver is asked: the cache may not have seen our own last write.
-func (r *Reconciler) standing(ctx context.Context, source api.Source) (*standing, error) {
-	cached, err := secretMetadata(ctx, r.Client, source)
+func (r *Reconciler) standing(ctx context.Context, this *attempt) (*standing, error) {
+	cached, err := standingIn(ctx, r.Client, this)
 	if err != nil {
 		return nil, err
 	}
-	left := source.SyncStatus().Secret
+	left := this.source.SyncStatus().Secret
 	if left == nil || !cached.isGone() && !cached.isTampered(left) {
 		return cached, nil
 	}
-	return secretMetadata(ctx, r.Live, source)
+	return standingIn(ctx, r.Live, this)
+}
+
+func standingIn(ctx context.Context, reader client.Reader, this *attempt) (*standing, error) {
+	meta, err := secretMetadata(ctx, reader, this.secretKey())
+	return &standing{meta: meta, manager: this.manager()}, err
 }
 
 // isEnding reports a namespace that is being deleted: nothing can be created in
@@ -54,21 +68,22 @@ func (r *Reconciler) isEnding(ctx context.Context, name string) (bool, error) {
 	return !namespace.GetDeletionTimestamp().IsZero(), client.IgnoreNotFound(err)
 }
 
-func secretMetadata(ctx context.Context, reader client.Reader, source api.Source) (*standing, error) {
+// secretMetadata is nil where there is none.
+func secretMetadata(ctx context.Context, reader client.Reader, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
 	meta := &metav1.PartialObjectMetadata{}
 	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	err := reader.Get(ctx, keyOf(source), meta)
+	err := reader.Get(ctx, key, meta)
 	if apierrors.IsNotFound(err) {
-		return &standing{}, nil
+		return nil, nil //nolint:nilnil // That there is none is the answer.
 	}
-	return &standing{meta: meta}, err
+	return meta, err
 }
 
-// ownEntry is what we own of a Secret, by server-side apply or, before its
-// first change, by having created it.
-func ownEntry(entries []metav1.ManagedFieldsEntry) *metav1.ManagedFieldsEntry {
+// entryOf is what a manager owns of a Secret, by server-side apply or, before
+// its first change, by having created it.
+func entryOf(entries []metav1.ManagedFieldsEntry, manager string) *metav1.ManagedFieldsEntry {
 	for i := range entries {
-		if entries[i].Manager == FieldManager && entries[i].Subresource == "" {
+		if entries[i].Manager == manager && entries[i].Subresource == "" {
 			return &entries[i]
 		}
 	}

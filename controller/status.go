@@ -1,24 +1,22 @@
 package controller
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/policy"
 )
 
 // setAllowed tells whether policy allows the object now.
-func setAllowed(source api.Source, verdict *policy.Verdict) {
+func setAllowed(source api.Synced, verdict *policy.Verdict) {
 	condition := metav1.Condition{
 		Type: api.ConditionAllowed, Status: metav1.ConditionTrue, Reason: reasonPolicyAllows,
 		Message: "every read is allowed", ObservedGeneration: source.GetGeneration(),
@@ -41,94 +39,86 @@ func setAllowed(source api.Source, verdict *policy.Verdict) {
 // record writes the outcome into the status: what a user asks, and what the
 // next reconcile needs to know. Where nothing is new it changes nothing, so
 // that a restart writes nothing.
-func (r *Reconciler) record(source api.Source, outcome *outcome) {
+func (r *Reconciler) record(this *attempt, outcome *outcome) {
+	now := metav1.NewTime(r.Clock.Now())
 	switch {
 	case outcome.idle:
-		adoptCondition(source)
-	case outcome.failure != nil && r.stillAway(source, outcome.failure):
+		adoptCondition(this)
+	case outcome.failure != nil && r.stillAway(this, outcome.failure):
 		// It was told when it began.
 	case outcome.failure == nil:
-		setReady(source, nil)
-		source.Report(metav1.NewTime(r.Clock.Now()), "")
+		setReady(this.source, cmp.Or(outcome.success, secretSynced()))
+		this.source.Report(now, "")
 	default:
-		r.recordRetry(source, outcome.failure)
-		if setReady(source, outcome.failure) {
-			source.Report(metav1.NewTime(r.Clock.Now()), bounded(outcome.failure.message))
+		r.recordRetry(this, outcome.failure)
+		if setNotReady(this.source, outcome.failure) {
+			this.source.Report(now, bounded(outcome.failure.message))
 		}
 	}
 }
 
 // adoptCondition gives an object that a predecessor synced its first condition.
-func adoptCondition(source api.Source) {
-	ready := apimeta.FindStatusCondition(source.SyncStatus().Conditions, api.ConditionReady)
-	if predecessor := source.SyncedByPredecessor(); ready == nil && predecessor != nil && *predecessor == api.VersionOf(source) {
-		setReady(source, nil)
+func adoptCondition(this *attempt) {
+	ready := apimeta.FindStatusCondition(this.source.SyncStatus().Conditions, api.ConditionReady)
+	if predecessor := this.source.SyncedByPredecessor(); ready == nil && predecessor != nil && *predecessor == this.version {
+		setReady(this.source, secretSynced())
 	}
 }
 
-// setReady reports whether that says anything new.
-func setReady(source api.Source, failure *failure) bool {
-	ready := metav1.Condition{
-		Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: reasonSynced,
-		Message: "the Secret holds what was last asked for", ObservedGeneration: source.GetGeneration(),
-	}
-	if failure != nil {
-		ready.Status, ready.Reason, ready.Message = metav1.ConditionFalse, failure.reason, bounded(failure.message)
-	}
-	return apimeta.SetStatusCondition(&source.SyncStatus().Conditions, ready)
+func setReady(source api.Synced, success *success) {
+	apimeta.SetStatusCondition(&source.SyncStatus().Conditions, metav1.Condition{
+		Type: api.ConditionReady, Status: metav1.ConditionTrue, Reason: success.reason,
+		Message: success.message, ObservedGeneration: source.GetGeneration(),
+	})
+}
+
+// setNotReady reports whether that says anything new.
+func setNotReady(source api.Synced, failure *failure) bool {
+	return apimeta.SetStatusCondition(&source.SyncStatus().Conditions, metav1.Condition{
+		Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: failure.reason,
+		Message: bounded(failure.message), ObservedGeneration: source.GetGeneration(),
+	})
 }
 
 // announce tells a transition as an event, once per change and not per retry.
 // The status is written before: what could not be written will be tried again.
-func (r *Reconciler) announce(source, before api.Source) {
-	was := apimeta.FindStatusCondition(before.SyncStatus().Conditions, api.ConditionReady)
-	is := apimeta.FindStatusCondition(source.SyncStatus().Conditions, api.ConditionReady)
-	if is == nil || reflect.DeepEqual(was, is) && source.SyncStatus().Synced() == before.SyncStatus().Synced() {
+func (r *Reconciler) announce(this *attempt) {
+	status, before := this.source.SyncStatus(), this.before.SyncStatus()
+	was := apimeta.FindStatusCondition(before.Conditions, api.ConditionReady)
+	is := apimeta.FindStatusCondition(status.Conditions, api.ConditionReady)
+	if is == nil || reflect.DeepEqual(was, is) && status.Synced() == before.Synced() {
 		return
 	}
 	kind := corev1.EventTypeNormal
 	if is.Status != metav1.ConditionTrue {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(source, nil, kind, is.Reason, "Sync", "%s", is.Message)
+	r.Recorder.Eventf(this.source, nil, kind, this.eventReason(*is), "Sync", "%s", is.Message)
 }
 
-// patchStatus writes the status if it says anything new, and nobody else has
-// written it meanwhile: a leader that has lost its lease unawares has nothing to
-// say.
-func (r *Reconciler) patchStatus(ctx context.Context, source, before api.Source) error {
-	if reflect.DeepEqual(source, before) {
-		return nil
-	}
-	write := func() error {
-		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-		return r.Status().Patch(ctx, source, patch, client.FieldOwner(FieldManager))
-	}
-	return client.IgnoreNotFound(persist(ctx, write, func() error { return r.catchUp(ctx, source, before) }))
+// namesEvents is an object whose dialect has names of its own for events.
+type namesEvents interface {
+	EventReason(ready metav1.Condition, created bool) string
 }
 
-// catchUp with a change of the object that is none of its status.
-func (r *Reconciler) catchUp(ctx context.Context, source, before api.Source) error {
-	now := r.New()
-	if err := r.Live.Get(ctx, keyOf(source), now); err != nil {
-		return err
+func (a *attempt) eventReason(ready metav1.Condition) string {
+	named, ok := a.source.(namesEvents)
+	if !ok {
+		return ready.Reason
 	}
-	if now.GetUID() != source.GetUID() || !equality.Semantic.DeepEqual(now.SyncStatus(), before.SyncStatus()) {
-		return errOutdated
-	}
-	source.SetResourceVersion(now.GetResourceVersion())
-	before.SetResourceVersion(now.GetResourceVersion())
-	return nil
+	was, is := a.before.SyncStatus().Secret, a.source.SyncStatus().Secret
+	return named.EventReason(ready, is != nil && (was == nil || was.UID != is.UID))
 }
 
 // readStates are the distinct paths and the KV versions that were answered.
-func readStates(claim *policy.Claim, values api.Values) []api.ReadState {
+func readStates(doors []*door) []api.ReadState {
 	var states []api.ReadState
-	for _, read := range claim.Reads {
-		address := api.Address{Path: read.Path, Version: read.Version}
-		state := api.ReadState{Path: read.Path, Version: kvVersion(values[address])}
-		if !slices.Contains(states, state) {
-			states = append(states, state)
+	for _, one := range doors {
+		for _, address := range one.order {
+			state := api.ReadState{Path: address.Path, Version: kvVersion(one.answers[address].Data)}
+			if !address.List && !slices.Contains(states, state) {
+				states = append(states, state)
+			}
 		}
 	}
 	return states

@@ -7,8 +7,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-
-	"github.com/countersign/countersign/api"
 )
 
 // failing is a client whose status writes end in these errors, one after the
@@ -56,12 +54,12 @@ func TestPatchStatus(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			source, _ := synced()
-			before, _ := source.DeepCopyObject().(api.Source)
+			this := look(source, nil)
 			if tc.changed {
 				source.Status.Status = "ERROR, x"
 			}
 			writer := &failing{errs: tc.errs}
-			err := (&Reconciler{Client: writer}).patchStatus(t.Context(), source, before)
+			err := (&Reconciler{Client: writer}).save(t.Context(), this)
 			if writer.writes != tc.writes || (err != nil) != tc.failed {
 				t.Errorf("%d writes, want %d; error %v", writer.writes, tc.writes, err)
 			}

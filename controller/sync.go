@@ -3,7 +3,6 @@ package controller
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/countersign/countersign/api"
-	"github.com/countersign/countersign/controller/vault"
 	"github.com/countersign/countersign/policy"
 )
 
@@ -19,6 +17,8 @@ import (
 type outcome struct {
 	// failure is why the object is not synced; nil when it is.
 	failure *failure
+	// success is what became of the Secret where it is not simply synced.
+	success *success
 	// idle: nothing is new; something is due after wait, if that is not 0.
 	idle bool
 	wait time.Duration
@@ -27,43 +27,26 @@ type outcome struct {
 	requests int32
 }
 
-// attempt is a visit to Vault for one object, as it was judged.
-type attempt struct {
-	source   api.Source
-	claim    *policy.Claim
-	grants   []policy.Grant
-	secret   *standing
-	requests atomic.Int32
-}
-
 // sync judges, and visits Vault if the object is due. A failure is for the
 // object's status; an error is Kubernetes', and the reconcile is tried again.
-func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.Claim) (*outcome, error) {
-	verdict, err := r.Judge.Evaluate(ctx, claim)
+func (r *Reconciler) sync(ctx context.Context, this *attempt) (*outcome, error) {
+	verdict, err := this.judge(ctx, r.Judge)
 	if err != nil {
 		return nil, err
 	}
-	setAllowed(source, verdict)
-	secret, err := r.standing(ctx, source)
-	if err != nil {
+	setAllowed(this.source, verdict)
+	if this.secret, err = r.standing(ctx, this); err != nil {
 		return nil, err
 	}
-	if due := r.isDue(source, secret, verdict.Revision); !due.now {
+	if due := r.isDue(this, verdict.Revision); !due.now {
 		return &outcome{wait: due.after, idle: true}, nil
 	}
-	if ending, err := r.isEnding(ctx, source.GetNamespace()); ending || err != nil {
+	if ending, err := r.isEnding(ctx, this.source.GetNamespace()); ending || err != nil {
 		return &outcome{idle: true}, err
 	}
-	if !verdict.Allowed() {
-		return &outcome{failure: denied(verdict)}, nil
+	if outcome := r.withoutVisit(this, verdict); outcome != nil {
+		return outcome, nil
 	}
-	if failure := notOwned(source, secret); failure != nil {
-		return &outcome{failure: failure}, nil
-	}
-	if r.isRestore(source, secret) {
-		r.Restores.Next(keyOf(source).String(), r.Clock.Now())
-	}
-	this := &attempt{source: source, claim: claim, grants: verdict.Grants, secret: secret}
 	outcome, err := r.visit(ctx, this)
 	if err != nil {
 		return nil, err
@@ -72,63 +55,64 @@ func (r *Reconciler) sync(ctx context.Context, source api.Source, claim *policy.
 	return outcome, nil
 }
 
+// withoutVisit is the outcome of what needs nothing of Vault, or may not have
+// it; nil goes on.
+func (r *Reconciler) withoutVisit(this *attempt, verdict *policy.Verdict) *outcome {
+	switch creation := this.plan.Target.Creation; {
+	case !verdict.Allowed():
+		return &outcome{failure: denied(verdict)}
+	case creation == api.CreateNone:
+		r.remember(this, nil, nil)
+		return &outcome{success: withoutSecret()}
+	case creation == api.MergeOnly && this.secret.isGone():
+		return &outcome{success: secretMissing(this)}
+	}
+	if failure := notOwned(this); failure != nil {
+		return &outcome{failure: failure}
+	}
+	if r.isRestore(this) {
+		r.Restores.Next(this.key().String(), r.Clock.Now())
+	}
+	return nil
+}
+
 // visit reads everything, renders, and writes: all of it or nothing.
 func (r *Reconciler) visit(ctx context.Context, this *attempt) (*outcome, error) {
-	version := api.VersionOf(this.source)
-	answers, err := r.read(ctx, this)
+	doors, err := r.doors(this)
 	if err != nil {
 		return outcomeOf(err)
 	}
-	values := valuesOf(answers)
-	content, errs := this.source.Render(values)
-	if len(errs) > 0 {
-		return &outcome{failure: invalidValue(errs)}, nil
+	content, err := this.plan.Render(ctx, r.material(doors))
+	if err != nil {
+		return outcomeOf(err)
 	}
-	applied, err := r.write(ctx, this.source, this.secret, content)
+	if content.Gone {
+		return r.remove(ctx, this, doors)
+	}
+	applied, err := r.write(ctx, this, content)
 	if err != nil {
 		return outcomeOfWrite(err)
 	}
-	status := this.source.SyncStatus()
-	status.SetSynced(version, metav1.NewTime(r.Clock.Now()))
-	status.Secret, status.Reads = applied, readStates(this.claim, values)
-	status.Lease = leaseOf(answers, r.Clock.Now())
+	if err := r.removeFormer(ctx, this); err != nil {
+		return outcomeOfWrite(err)
+	}
+	r.remember(this, applied, doors)
 	return &outcome{}, nil
 }
 
-// read gets each distinct path of the claim once, logged in as its grant says.
-func (r *Reconciler) read(ctx context.Context, this *attempt) (map[api.Address]*vault.Answer, error) {
-	door, err := r.Vaults.Get(this.claim.Vault)
-	if err != nil {
-		return nil, err
+func (r *Reconciler) material(doors []*door) api.Material {
+	material := api.Material{Data: r.Data}
+	for _, one := range doors {
+		material.Doors = append(material.Doors, one.read)
 	}
-	visit := vault.Visit{Object: keyOf(this.source).String(), Guard: counted(r.guard(this.source, this.grants), &this.requests)}
-	answers := map[api.Address]*vault.Answer{}
-	for i, read := range this.claim.Reads {
-		address := api.Address{Path: read.Path, Version: read.Version}
-		if _, ok := answers[address]; ok {
-			continue
-		}
-		if answers[address], err = door.Read(ctx, sessionOf(this.claim, this.grants[i]), address, visit); err != nil {
-			return nil, &readError{read: read, err: err}
-		}
-	}
-	return answers, nil
+	return material
 }
 
-func valuesOf(answers map[api.Address]*vault.Answer) api.Values {
-	values := api.Values{}
-	for address, answer := range answers {
-		values[address] = answer.Data
-	}
-	return values
-}
-
-func sessionOf(claim *policy.Claim, grant policy.Grant) vault.SessionKey {
-	key := vault.SessionKey{AuthMount: claim.AuthMount, Role: claim.Role}
-	if grant.ServiceAccount != "" {
-		key.Identity = types.NamespacedName{Namespace: claim.Namespace, Name: grant.ServiceAccount}
-	}
-	return key
+// remember in the status what was synced, and how the Secret was left.
+func (r *Reconciler) remember(this *attempt, applied *api.SecretState, doors []*door) {
+	now, status := r.Clock.Now(), this.source.SyncStatus()
+	status.SetSynced(this.version, metav1.NewTime(now))
+	status.Secret, status.Reads, status.Lease = applied, readStates(doors), leaseOf(doors, now)
 }
 
 // errSuperseded stops a visit whose object has changed, or is gone, meanwhile.
@@ -137,29 +121,39 @@ var errSuperseded = errors.New("the object changed meanwhile")
 
 // guard lets a request to Vault leave only if the object still is what was
 // judged, and policy and namespace allow it now, for the same identities.
-func (r *Reconciler) guard(judged api.Source, grants []policy.Grant) func(context.Context) error {
-	uid, version := judged.GetUID(), api.VersionOf(judged)
+func (r *Reconciler) guard(judged *attempt) func(context.Context) error {
+	uid, version, verdicts := judged.source.GetUID(), judged.version, judged.verdicts
 	return func(ctx context.Context) error {
 		now := r.New()
-		if err := r.Get(ctx, keyOf(judged), now); err != nil {
+		if err := r.Get(ctx, judged.key(), now); err != nil {
 			return errors.Join(errSuperseded, err)
 		}
-		claim := now.Claim(r.Defaults)
-		if now.GetUID() != uid || api.VersionOf(now) != version || isPaused(now) || claim == nil {
+		if now.GetUID() != uid || isPaused(now) {
 			return errSuperseded
 		}
-		verdict, err := r.Judge.Evaluate(ctx, claim)
-		if err != nil {
+		plan, err := now.Plan(ctx, r.Around)
+		switch {
+		case err != nil:
 			return err
-		}
-		if !verdict.Allowed() {
-			return &deniedError{verdict}
-		}
-		if !slices.EqualFunc(grants, verdict.Grants, sameIdentity) {
+		case plan == nil || plan.Version(now) != version:
 			return errSuperseded
 		}
-		return nil
+		return r.mayLeave(ctx, plan, verdicts)
 	}
+}
+
+func (r *Reconciler) mayLeave(ctx context.Context, plan *api.Plan, before []*policy.Verdict) error {
+	verdicts, err := evaluate(ctx, r.Judge, plan)
+	if err != nil {
+		return err
+	}
+	if verdict := policy.Merge(verdicts...); !verdict.Allowed() {
+		return &deniedError{verdict}
+	}
+	if !sameLogins(before, verdicts) {
+		return errSuperseded
+	}
+	return nil
 }
 
 // counted counts the requests that a guard lets leave.
@@ -173,8 +167,6 @@ func counted(guard func(context.Context) error, requests *atomic.Int32) func(con
 	}
 }
 
-func sameIdentity(a, b policy.Grant) bool { return a.ServiceAccount == b.ServiceAccount }
-
-func keyOf(source api.Source) types.NamespacedName {
+func keyOf(source api.Synced) types.NamespacedName {
 	return types.NamespacedName{Namespace: source.GetNamespace(), Name: source.GetName()}
 }

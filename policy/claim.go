@@ -74,9 +74,15 @@ type Read struct {
 	// Subtree asks for every path below Path, and not for Path itself. Only
 	// then Path may be a mount alone.
 	Subtree bool
+	// Names is where the names below Path are listed, in the same mount; empty
+	// is Path. Whoever may read everything may know what there is.
+	Names string
 	// Field is the field of the object that asks for it.
 	Field *field.Path
 }
+
+// ListPath is where the names below a subtree are listed.
+func (r *Read) ListPath() string { return cmp.Or(r.Names, r.Path) }
 
 func (r *Read) operation() Operation { return cmp.Or(r.Operation, OperationRead) }
 

@@ -51,7 +51,8 @@ func guarded(t *testing.T, failing error) (admission.Handler, *Metrics) {
 	inForce := compiled(t, "mounts: {secret: {kv: 2}}\nallow: [{name: own, namespaces: {names: [team-a]}, paths: [\"secret/data/{namespace}/*\"], roles: [reader]}]")
 	judge := &config.GuardedJudge{
 		Judge:   &config.Judge{Policy: func() *policy.Policy { return inForce }, Namespaces: reader, Live: reader},
-		Objects: reader, Scheme: scheme, Vaults: map[string]api.Vault{config.DefaultVault: {Address: "https://vault:8200"}},
+		Objects: reader, Scheme: scheme,
+		Operator: api.Operator{Vaults: map[string]api.Vault{config.DefaultVault: {Address: "https://vault:8200"}}},
 	}
 	metrics := NewMetrics(prometheus.NewRegistry())
 	return GuardedValidatorOf[*esov1.ExternalSecret]()(judge)(scheme, &Enforcement{Metrics: metrics}), metrics

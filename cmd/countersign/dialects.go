@@ -56,8 +56,10 @@ func dialectOf(kind schema.GroupVersionKind) (dialect, bool) {
 }
 
 // name is of the dialect's controller, in logs and metrics.
-func (d dialect) name() string {
-	return strings.ToLower(d.kind.Kind) + "." + d.kind.Group
+func (d dialect) name() string { return controllerOf(d.kind) }
+
+func controllerOf(kind schema.GroupVersionKind) string {
+	return strings.ToLower(kind.Kind) + "." + kind.Group
 }
 
 // newObjects are empty objects, one of each.

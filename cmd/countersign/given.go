@@ -20,20 +20,20 @@ type givenObject struct {
 
 // given are the objects of manifests, each in place of the one that stands.
 type given struct {
-	objects []givenObject
-	labels  namespaceLabels
-	vaults  map[string]api.Vault
+	objects  []givenObject
+	labels   namespaceLabels
+	operator api.Operator
 	// standing is nil offline.
 	standing api.Surroundings
 	missing  []string
 }
 
-// Vaults implements api.Surroundings.
-func (g *given) Vaults() map[string]api.Vault {
+// Operator implements api.Surroundings.
+func (g *given) Operator() api.Operator {
 	if g.standing != nil {
-		return g.standing.Vaults()
+		return g.standing.Operator()
 	}
-	return g.vaults
+	return g.operator
 }
 
 // Find implements api.Surroundings.

@@ -79,7 +79,7 @@ func hasGuardedGroupKind(kind schema.GroupKind) bool {
 // newGuardedJudge reads the objects, and the files that the settings name, where
 // it is told to.
 func newGuardedJudge(judge *config.Judge, objects client.Reader, settings *config.Settings, readFile func(string) ([]byte, error)) (*config.GuardedJudge, error) {
-	vaults, err := settings.GuardedVaults(readFile)
+	operator, err := settings.Operator(readFile)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func newGuardedJudge(judge *config.Judge, objects client.Reader, settings *confi
 		return nil, err
 	}
 	return &config.GuardedJudge{
-		Judge: judge, Objects: objects, Scheme: scheme, Vaults: vaults,
+		Judge: judge, Objects: objects, Scheme: scheme, Operator: operator,
 		OtherBackends: settings.OtherBackends, ReferredBy: referredBy(guarded(settings)),
 	}, nil
 }

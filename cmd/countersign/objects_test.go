@@ -152,7 +152,7 @@ func TestLoadGuardedObjects(t *testing.T) {
 		"somebody else's kind":   {strings.Replace(asked, "external-secrets.io", "example.com", 1), nil, nil, "-: no ExternalSecret in it"},
 		"unknown field":          {strings.Replace(asked, "spec:", "spek:", 1), nil, nil, `stdin:1:101: unknown field "spek"`},
 		"unknown field of spec":  {strings.Replace(guardedManifest("k"), "secretStoreRef", "storeRef", 1), []string{"ExternalSecret.external-secrets.io team-b/a team-b:"}, nil, ""},
-		"field of another type":  {strings.Replace(guardedManifest("k"), "{name: vault}", "3", 1), nil, nil, "stdin:1:81: json: cannot unmarshal number into Go struct field ExternalSecret.spec.secretStoreRef of type v1.StoreRef"},
+		"field of another type":  {strings.Replace(guardedManifest("k"), "{name: vault}", "3", 1), nil, nil, "stdin:1:81: json: cannot unmarshal number into Go struct field externalSecret.spec.secretStoreRef of type v1.StoreRef"},
 		"as the cluster has it":  {strings.TrimSuffix(asked, "}") + ", status: {capabilities: ReadWrite}}", []string{login}, nil, ""},
 		"other provider":         {strings.NewReplacer("vault: {server", "fake: {data").Replace(asked), nil, nil, ""},
 		"mistake of what it was": {review("UPDATE", guardedManifest("k"), "{apiVersion: external-secrets.io/v1, kind: ExternalSecret, spek: {}}"), nil, nil, `stdin:1:357: unknown field "spek"`},

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/config"
 )
 
 const (
@@ -41,7 +42,7 @@ func (w *wiring) syncOnce(ctx context.Context, out io.Writer) error {
 		case <-time.After(policyWithin):
 			return w.live.Ready(nil)
 		}
-		for _, one := range enabled(w.settings) {
+		for _, one := range synced(w.settings) {
 			found = errors.Join(found, w.syncAll(ctx, one, out))
 		}
 		return nil
@@ -53,12 +54,18 @@ func (w *wiring) syncOnce(ctx context.Context, out io.Writer) error {
 }
 
 // syncAll is errFound where an object is not ready at the end.
-func (w *wiring) syncAll(ctx context.Context, of dialect, out io.Writer) error {
+func (w *wiring) syncAll(ctx context.Context, of syncedKind, out io.Writer) error {
 	objects, err := w.objects(ctx, of)
+	if config.IgnoreNoKind(err) == nil && err != nil {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	reconciler := w.reconciler(of)
+	reconciler, err := w.reconciler(of)
+	if err != nil {
+		return err
+	}
 	syncing, syncCtx := errgroup.WithContext(ctx)
 	syncing.SetLimit(onceWorkers)
 	for _, object := range objects {
@@ -73,7 +80,7 @@ func (w *wiring) syncAll(ctx context.Context, of dialect, out io.Writer) error {
 	return w.tellReadiness(ctx, of, out)
 }
 
-func (w *wiring) tellReadiness(ctx context.Context, of dialect, out io.Writer) error {
+func (w *wiring) tellReadiness(ctx context.Context, of syncedKind, out io.Writer) error {
 	objects, err := w.objects(ctx, of)
 	if err != nil {
 		return err
@@ -99,18 +106,18 @@ func (w *wiring) tellReadiness(ctx context.Context, of dialect, out io.Writer) e
 }
 
 // objects of a dialect, past the cache: it may not have seen the last writes.
-func (w *wiring) objects(ctx context.Context, of dialect) ([]api.Source, error) {
+func (w *wiring) objects(ctx context.Context, of syncedKind) ([]api.Synced, error) {
 	namespaces := w.options.watchNamespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	var all []api.Source
+	var all []api.Synced
 	for _, namespace := range namespaces {
 		list := of.newList()
 		if err := w.mgr.GetAPIReader().List(ctx, list, client.InNamespace(namespace)); err != nil {
 			return nil, err
 		}
-		if err := api.EachItem(list, func(object api.Source) { all = append(all, object) }); err != nil {
+		if err := api.EachItem(list, func(object api.Synced) { all = append(all, object) }); err != nil {
 			return nil, err
 		}
 	}

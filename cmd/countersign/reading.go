@@ -135,6 +135,6 @@ func (m *manifests) around(ctx context.Context) (*given, error) {
 		return nil, fmt.Errorf("the stores of External Secrets Operator name servers: say which Vaults there are with --%s", flagSettings)
 	}
 	var err error
-	g.vaults, err = m.settings.GuardedVaults(m.readFile(ctx))
+	g.operator, err = m.settings.Operator(m.readFile(ctx))
 	return g, err
 }

@@ -60,7 +60,7 @@ func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 	if options.once {
 		return w.syncOnce(ctx, out)
 	}
-	if err := w.setUp(); err != nil {
+	if err := w.setUp(ctx); err != nil {
 		return err
 	}
 	return mgr.Start(servingOn(ctx, options.shutdownDelay))

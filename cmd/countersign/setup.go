@@ -63,9 +63,9 @@ func (w *wiring) openVaults() error {
 
 // setUp adds to the manager what the process is to do: to sync, to serve the
 // webhooks, or both.
-func (w *wiring) setUp() error {
+func (w *wiring) setUp(ctx context.Context) error {
 	if w.options.sync {
-		if err := w.addControllers(); err != nil {
+		if err := w.addControllers(ctx); err != nil {
 			return err
 		}
 	}
@@ -77,17 +77,31 @@ func (w *wiring) setUp() error {
 	return errors.Join(w.mgr.AddHealthzCheck("ping", healthz.Ping), w.mgr.AddReadyzCheck("policy", w.live.Ready))
 }
 
-func (w *wiring) addControllers() error {
+func (w *wiring) addControllers(ctx context.Context) error {
 	if err := w.addViolations(); err != nil {
 		return fmt.Errorf("violations: %w", err)
 	}
-	for _, one := range enabled(w.settings) {
-		again := controller.Triggers{PolicyChanged: w.policyChanged.add(), VaultBack: w.vaults.back.add()}
-		if err := w.reconciler(one).SetupWithManager(w.mgr, one.name(), again, metrics.Registry); err != nil {
+	for _, one := range synced(w.settings) {
+		if err := w.addController(ctx, one); err != nil {
 			return fmt.Errorf("controller of %s: %w", one.kind, err)
 		}
 	}
 	return nil
+}
+
+func (w *wiring) addController(ctx context.Context, of syncedKind) error {
+	reconciler, err := w.reconciler(of)
+	if err != nil {
+		return err
+	}
+	again := controller.Triggers{PolicyChanged: w.policyChanged.add(), VaultBack: w.vaults.back.add()}
+	start := func(ctx context.Context) error {
+		return reconciler.SetupWithManager(ctx, w.mgr, of.name(), again, metrics.Registry)
+	}
+	if of.isOurs() {
+		return start(ctx)
+	}
+	return w.mgr.Add(&whenServed{mgr: w.mgr, kinds: append([]client.Object{of.newObject()}, of.referred...), start: start})
 }
 
 func (w *wiring) addWebhooks() error {
@@ -125,17 +139,25 @@ func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Set
 	return live, mgr.Add(live)
 }
 
-func (w *wiring) reconciler(of dialect) *controller.Reconciler {
+func (w *wiring) reconciler(of syncedKind) (*controller.Reconciler, error) {
+	// Stores are read from the cache: what is judged is what is asked.
+	judge, err := newGuardedJudge(w.judge, w.mgr.GetClient(), w.settings, os.ReadFile)
+	if err != nil {
+		return nil, err
+	}
+	judge.Only, judge.Operator.ControllerID = w.options.watchNamespaces, w.options.controllerID
 	return &controller.Reconciler{
 		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(),
 		New: of.newObject, NewList: of.newList,
-		Defaults: w.settings.Defaults(), Judge: w.judge, Vaults: w.vaults.Vaults,
+		Around: judge.Surroundings(), Judge: w.judge, Vaults: w.vaults.Vaults, Data: controller.NewDataReader(w.mgr.GetAPIReader()),
 		Clock: clock.RealClock{}, Recorder: w.mgr.GetEventRecorder("countersign"),
 		Restores: controller.NewRestores(clock.RealClock{}),
 		Metrics:  controller.NewMetrics(metrics.Registry, of.name()),
 
-		ControllerID: w.options.controllerID, ResyncInterval: w.options.resyncInterval, Workers: w.options.workers,
-	}
+		NamesSecrets: of.namesSecrets, Referred: of.referred, Referring: of.referring(judge),
+
+		ResyncInterval: w.options.resyncInterval, Workers: w.options.workers,
+	}, nil
 }
 
 // validators are those of all dialects that are on, by kind.

@@ -1,6 +1,10 @@
 package v1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/countersign/countersign/api"
+)
 
 // ExternalSecret has ESO make a Secret of what Vault answers.
 // +kubebuilder:object:root=true
@@ -8,7 +12,11 @@ type ExternalSecret struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	Spec ExternalSecretSpec `json:"spec,omitzero"`
+	Spec   ExternalSecretSpec   `json:"spec,omitzero"`
+	Status ExternalSecretStatus `json:"status,omitzero"`
+
+	// Sync is what Countersign remembers.
+	Sync api.SyncStatus `json:"-"`
 }
 
 // ExternalSecretList is a list of ExternalSecrets.
@@ -67,11 +75,11 @@ type ExternalSecretSpec struct {
 	SecretStoreRef *StoreRef      `json:"secretStoreRef,omitempty"`
 	Data           []DataItem     `json:"data,omitempty"`
 	DataFrom       []DataFromItem `json:"dataFrom,omitempty"`
+	Target         Target         `json:"target,omitzero"`
 	// RefreshPolicy and RefreshInterval say when ESO reads again.
 	RefreshPolicy   string `json:"refreshPolicy,omitempty"`
 	RefreshInterval string `json:"refreshInterval,omitempty"`
 
-	Target      Ignored `json:"target,omitzero" ignored:"the Secret that is made"`
 	SyncWindows Ignored `json:"syncWindows,omitzero" ignored:"when ESO reads"`
 
 	// Unknown are fields that stand there besides.

@@ -35,6 +35,8 @@ type group struct {
 	to      api.Referent
 	at      *field.Path
 	entries []entry
+	// found are the objects that it means now.
+	found []reaching
 }
 
 // entry is one of the spec; at a generator it has nothing.
@@ -45,13 +47,19 @@ type entry struct {
 }
 
 func (s *ExternalSecretSpec) ask(ctx context.Context, a *asker, at *field.Path) error {
-	a.claims = append(a.claims, refusal(a.namespace, unknownProblems(s.Unknown, at))...)
-	for _, group := range s.groups(a.namespace, at) {
-		found, err := a.reached(ctx, group.to)
-		if err != nil {
+	a.refuse(unknownProblems(s.Unknown, at))
+	groups := s.groups(a.namespace, at)
+	for i := range groups {
+		var err error
+		if groups[i].found, err = a.reached(ctx, groups[i].to); err != nil {
 			return err
 		}
-		for _, by := range found {
+	}
+	if areOurs(groups, a.Operator()) {
+		return s.askOurs(ctx, a, groups, at)
+	}
+	for _, group := range groups {
+		for _, by := range group.found {
 			reads, problems := group.reads(by.reach())
 			a.ask(by, reads, problems, group.at)
 		}
@@ -73,7 +81,7 @@ func (s *ExternalSecretSpec) groups(namespace string, at *field.Path) []group {
 				return
 			}
 		}
-		groups = append(groups, group{to, from, entries})
+		groups = append(groups, group{to: to, at: from, entries: entries})
 	}
 	if s.SecretStoreRef != nil {
 		add(s.SecretStoreRef.referent(namespace), at.Child("secretStoreRef"))

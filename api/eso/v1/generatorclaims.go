@@ -34,7 +34,7 @@ func (s *VaultDynamicSecret) reach() *reach { return s.Spec.reach(KindVaultDynam
 // Claims is the request, as an object of the namespace would make it.
 func (s *VaultDynamicSecret) Claims(_ context.Context, around api.Surroundings) ([]*policy.Claim, error) {
 	reach := s.reach()
-	access := reach.access(s.Namespace, around.Vaults())
+	access := reach.access(s.Namespace, around.Operator())
 	if len(access.problems) > 0 {
 		return refusal(s.Namespace, access.problems), nil
 	}

@@ -42,11 +42,11 @@ type world struct {
 	finds int
 }
 
-func (*world) Vaults() map[string]api.Vault {
-	return map[string]api.Vault{
+func (*world) Operator() api.Operator {
+	return api.Operator{StoreClass: "countersign", Vaults: map[string]api.Vault{
 		"default": {Address: "https://vault.example:8200", Audience: "vault"},
 		"eu":      {Address: "https://vault-eu.example", Namespace: "org", Audience: "vault-eu", CA: []byte(certificateA)},
-	}
+	}}
 }
 
 func (w *world) Find(_ context.Context, to api.Referent) ([]api.Guarded, error) {

@@ -22,6 +22,8 @@ type reach struct {
 	kind     string
 	cluster  bool
 	provider *VaultProvider
+	// store is the spec of a store; nil at a generator.
+	store *SecretStoreSpec
 	// request is a generator's, at its field.
 	request *policy.Read
 	// unknown are problems of the object around the provider.
@@ -30,13 +32,30 @@ type reach struct {
 }
 
 // access is that of a user.
-func (r *reach) access(namespace string, vaults map[string]api.Vault) access {
+func (r *reach) access(namespace string, operator api.Operator) access {
 	if r.provider == nil {
 		return access{problems: append(r.unknown, field.Required(r.at, "name the Vault"))}
 	}
-	found := r.provider.access(user{namespace, r.cluster}, vaults, r.at)
+	found := r.provider.access(user{namespace, r.cluster}, operator.Vaults, r.at)
 	found.problems = append(r.unknown, found.problems...)
+	if r.isOurs(operator) {
+		found.problems = append(found.problems, r.provider.syncProblems(user{namespace, r.cluster}, r.at)...)
+	}
 	return found
+}
+
+// isOurs reports a store whose objects Countersign syncs.
+func (r *reach) isOurs(operator api.Operator) bool {
+	return r.store != nil && r.store.isOurs(operator)
+}
+
+func (s *SecretStoreSpec) isOurs(operator api.Operator) bool {
+	return operator.StoreClass != "" && s.Controller == operator.StoreClass
+}
+
+// login is how Countersign logs in.
+func (r *reach) login(namespace string, access access) api.Login {
+	return r.provider.login(user{namespace, r.cluster}, access)
 }
 
 // asker is a namespace, and an object there that asks.
@@ -45,6 +64,23 @@ type asker struct {
 
 	namespace string
 	claims    []*policy.Claim
+	// logins are those of the claims, by index.
+	logins []api.Login
+	// doors have the claim that reads, by store.
+	doors map[api.Referent]int
+	// engines are those of the stores, and sources tell them as they stand.
+	engines map[api.Referent]engine
+	sources []string
+}
+
+func (a *asker) refuse(problems field.ErrorList) {
+	a.add(api.Login{}, refusal(a.namespace, problems)...)
+}
+
+func (a *asker) add(login api.Login, claims ...*policy.Claim) {
+	for _, one := range claims {
+		a.claims, a.logins = append(a.claims, one), append(a.logins, login)
+	}
 }
 
 // reached are the objects of a reference by which Vault is reached.
@@ -63,15 +99,19 @@ func (a *asker) reached(ctx context.Context, to api.Referent) ([]reaching, error
 }
 
 // ask adds the claims to read by way of an object that is referred to at a
-// field. What is wrong with that object is wrong with the reference to it.
-func (a *asker) ask(by reaching, reads []policy.Read, problems field.ErrorList, at *field.Path) {
+// field. What is wrong with that object is wrong with the reference to it. The
+// index of the claim that reads is negative where there is none.
+func (a *asker) ask(by reaching, reads []policy.Read, problems field.ErrorList, at *field.Path) int {
 	reach := by.reach()
-	access := reach.access(a.namespace, a.Vaults())
+	access := reach.access(a.namespace, a.Operator())
 	for _, problem := range access.problems {
 		problems = append(problems, field.Forbidden(at, fmt.Sprintf("%s %q: %s", reach.kind, by.GetName(), problem.Error())))
 	}
-	a.claims = append(a.claims, refusal(a.namespace, problems)...)
-	if len(access.problems) == 0 && len(reads) > 0 {
-		a.claims = append(a.claims, access.claims(reads, at)...)
+	a.refuse(problems)
+	if len(access.problems) > 0 || len(reads) == 0 {
+		return -1
 	}
+	first := len(a.claims)
+	a.add(reach.login(a.namespace, access), access.claims(reads, at)...)
+	return first
 }

@@ -7,6 +7,7 @@ import "time"
 const (
 	refreshCreatedOnce = "CreatedOnce"
 	refreshOnChange    = "OnChange"
+	refreshPeriodic    = "Periodic"
 )
 
 // StampWarning says why ESO pays no heed to a stamp; it is empty where ESO does.

@@ -47,11 +47,13 @@ type ClusterSecretStoreList struct {
 // SecretStoreSpec is of both.
 type SecretStoreSpec struct {
 	Provider StoreProvider `json:"provider,omitzero"`
+	// Controller is the class of who syncs the objects that refer to the store.
+	Controller string `json:"controller,omitempty"`
+	// Conditions say which namespaces may use a ClusterSecretStore; none is all.
+	Conditions []StoreCondition `json:"conditions,omitempty"`
 
-	Controller      Ignored `json:"controller,omitzero" ignored:"which ESO uses the store; any may"`
 	RetrySettings   Ignored `json:"retrySettings,omitzero" ignored:"how often ESO tries"`
 	RefreshInterval Ignored `json:"refreshInterval,omitzero" ignored:"how often ESO tries the store"`
-	Conditions      Ignored `json:"conditions,omitzero" ignored:"which namespaces ESO lets use the store; policy decides it for each object"`
 
 	// Unknown are fields that stand there besides.
 	Unknown []string `json:"-"`
@@ -62,6 +64,13 @@ func (s *SecretStoreSpec) UnmarshalJSON(data []byte) (err error) {
 	type plain SecretStoreSpec
 	s.Unknown, err = decodeStrict(data, (*plain)(s))
 	return err
+}
+
+// StoreCondition has the namespaces that any of its parts matches.
+type StoreCondition struct {
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	Namespaces        []string              `json:"namespaces,omitempty"`
+	NamespaceRegexes  []string              `json:"namespaceRegexes,omitempty"`
 }
 
 // StoreProvider is Vault, or another provider that is not looked at.

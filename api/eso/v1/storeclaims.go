@@ -16,7 +16,7 @@ func (s *SecretStoreSpec) reach(kind string, cluster bool) *reach {
 		return nil
 	}
 	return &reach{
-		kind: kind, cluster: cluster, provider: s.Provider.Vault,
+		kind: kind, cluster: cluster, provider: s.Provider.Vault, store: s,
 		unknown: unknownProblems(s.Unknown, specPath()), at: specPath().Child("provider", "vault"),
 	}
 }
@@ -36,7 +36,7 @@ func (s *SecretStore) Claims(_ context.Context, around api.Surroundings) ([]*pol
 	if reach == nil {
 		return nil, nil
 	}
-	access := reach.access(s.Namespace, around.Vaults())
+	access := reach.access(s.Namespace, around.Operator())
 	if len(access.problems) > 0 {
 		return refusal(s.Namespace, access.problems), nil
 	}
@@ -61,7 +61,7 @@ func wrongForAll(reach *reach, around api.Surroundings) []*policy.Claim {
 	if reach == nil {
 		return nil
 	}
-	return refusal("", reach.access("", around.Vaults()).problems)
+	return refusal("", reach.access("", around.Operator()).problems)
 }
 
 // Refers has nothing: others refer to the store.

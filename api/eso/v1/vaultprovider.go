@@ -13,10 +13,10 @@ type VaultProvider struct {
 
 	CAProvider *CAProvider `json:"caProvider,omitempty"`
 
-	TLS                 Ignored `json:"tls,omitzero" ignored:"a client certificate; it changes neither the Vault nor the path"`
-	ReadYourWrites      Ignored `json:"readYourWrites,omitzero" ignored:"consistency of a cluster"`
-	ForwardInconsistent Ignored `json:"forwardInconsistent,omitzero" ignored:"consistency of a cluster"`
-	CheckAndSet         Ignored `json:"checkAndSet,omitzero" ignored:"it has metadata read that any write reads"`
+	TLS                 *Ignored `json:"tls,omitempty" ignored:"a client certificate; it changes neither the Vault nor the path"`
+	ReadYourWrites      Ignored  `json:"readYourWrites,omitzero" ignored:"consistency of a cluster"`
+	ForwardInconsistent Ignored  `json:"forwardInconsistent,omitzero" ignored:"consistency of a cluster"`
+	CheckAndSet         Ignored  `json:"checkAndSet,omitzero" ignored:"it has metadata read that any write reads"`
 
 	// Unknown are fields that stand there besides.
 	Unknown []string `json:"-"`
@@ -43,7 +43,7 @@ type VaultAuth struct {
 	// Namespace is the Vault namespace to log in at, where it is another.
 	Namespace *string `json:"namespace,omitempty"`
 
-	TokenSecretRef *Ignored        `json:"tokenSecretRef,omitempty" ignored:"a Secret with a token"`
+	TokenSecretRef *SecretRef      `json:"tokenSecretRef,omitempty"`
 	AppRole        *AppRoleAuth    `json:"appRole,omitempty"`
 	Kubernetes     *KubernetesAuth `json:"kubernetes,omitempty"`
 	LDAP           *PasswordAuth   `json:"ldap,omitempty"`
@@ -58,9 +58,10 @@ type VaultAuth struct {
 type AppRoleAuth struct {
 	Path string `json:"path,omitempty"`
 
-	RoleID    Ignored `json:"roleId,omitzero" ignored:"it goes with a secret ID, and is no role's name"`
-	RoleRef   Ignored `json:"roleRef,omitzero" ignored:"a Secret with a role ID"`
-	SecretRef Ignored `json:"secretRef,omitzero" ignored:"a Secret with a secret ID"`
+	// RoleID goes with a secret ID, and is no role's name.
+	RoleID    string     `json:"roleId,omitempty"`
+	RoleRef   *SecretRef `json:"roleRef,omitempty"`
+	SecretRef *SecretRef `json:"secretRef,omitempty"`
 }
 
 // KubernetesAuth is Vault's Kubernetes method.
@@ -68,8 +69,7 @@ type KubernetesAuth struct {
 	MountPath         string             `json:"mountPath,omitempty"`
 	Role              string             `json:"role,omitempty"`
 	ServiceAccountRef *ServiceAccountRef `json:"serviceAccountRef,omitempty"`
-
-	SecretRef Ignored `json:"secretRef,omitzero" ignored:"a Secret with a token"`
+	SecretRef         *SecretRef         `json:"secretRef,omitempty"`
 }
 
 // ServiceAccountRef names who logs in. Only a ClusterSecretStore may name a
@@ -94,8 +94,7 @@ type JWTAuth struct {
 	Path                string               `json:"path,omitempty"`
 	Role                string               `json:"role,omitempty"`
 	ServiceAccountToken *ServiceAccountToken `json:"kubernetesServiceAccountToken,omitempty"`
-
-	SecretRef Ignored `json:"secretRef,omitzero" ignored:"a Secret with a token"`
+	SecretRef           *SecretRef           `json:"secretRef,omitempty"`
 }
 
 // ServiceAccountToken is made for a login.
@@ -111,8 +110,8 @@ type CertAuth struct {
 	Path      string `json:"path,omitempty"`
 	VaultRole string `json:"vaultRole,omitempty"`
 
-	ClientCert Ignored `json:"clientCert,omitzero" ignored:"a Secret with a certificate"`
-	SecretRef  Ignored `json:"secretRef,omitzero" ignored:"a Secret with a key"`
+	ClientCert *SecretRef `json:"clientCert,omitempty"`
+	SecretRef  *SecretRef `json:"secretRef,omitempty"`
 }
 
 // IAMAuth is Vault's AWS method.

@@ -17,6 +17,12 @@ func (e *ExternalSecret) Controller() string { return e.Spec.ControllerID }
 // SyncStatus is the part of the status that all dialects share.
 func (e *ExternalSecret) SyncStatus() *api.SyncStatus { return &e.Status.SyncStatus }
 
+// SecretName is that of the object.
+func (e *ExternalSecret) SecretName() string { return e.Name }
+
+// Keep has nothing to do: the status has a place for all that is remembered.
+func (*ExternalSecret) Keep() {}
+
 // Report writes the outcome of an attempt into KES's own fields, in KES's own
 // words: old dashboards read them.
 func (e *ExternalSecret) Report(at metav1.Time, message string) {
