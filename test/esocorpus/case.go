@@ -50,7 +50,10 @@ type Step struct {
 	Vault map[string]Stored `json:"vault,omitempty"`
 	// Gone are paths of which Vault forgets everything.
 	Gone []string `json:"gone,omitempty"`
-	Want Outcome  `json:"want"`
+	// Unmoved are ExternalSecrets that External Secrets Operator does not read
+	// again, though it is asked to.
+	Unmoved []string `json:"unmoved,omitempty"`
+	Want    Outcome  `json:"want"`
 }
 
 // Outcome is what a namespace holds when all ExternalSecrets are settled.
@@ -86,8 +89,9 @@ type Difference struct {
 	Because string `json:"because"`
 	// Refused is a part of what admission says of the ExternalSecret.
 	Refused string `json:"refused,omitempty"`
-	// Want replaces what is wanted of External Secrets Operator; a case with steps
-	// ends with it.
+	// Unread says that Vault is asked for nothing; the outcome is the same.
+	Unread bool `json:"unread,omitempty"`
+	// Want is the outcome instead; a case with steps ends with it.
 	Want *Outcome `json:"want,omitempty"`
 }
 

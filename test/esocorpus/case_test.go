@@ -42,7 +42,7 @@ func TestCasesAreStrict(t *testing.T) {
 		"no about":         "no about",
 		"another's secret": "secret/other/app: another case may hold that",
 		"another's prefix": "secret/mineral/app: another case may hold that",
-		"no difference":    "differs needs because, and either refused or want",
+		"no difference":    "differs needs because, and one of refused, unread and want",
 	}, got); diff != "" {
 		t.Error(diff)
 	}

@@ -22,10 +22,24 @@ func (c *Case) check() error {
 			errs = append(errs, fmt.Errorf("%s: another case may hold that", path))
 		}
 	}
-	if d := c.Differs; d != nil && (d.Because == "" || (d.Refused == "") == (d.Want == nil)) {
-		errs = append(errs, errors.New("differs needs because, and either refused or want"))
-	}
+	errs = append(errs, c.Differs.check())
 	return errors.Join(errs...)
+}
+
+func (d *Difference) check() error {
+	if d == nil {
+		return nil
+	}
+	ways := 0
+	for _, way := range []bool{d.Refused != "", d.Unread, d.Want != nil} {
+		if way {
+			ways++
+		}
+	}
+	if d.Because == "" || ways != 1 {
+		return errors.New("differs needs because, and one of refused, unread and want")
+	}
+	return nil
 }
 
 // shared mounts: KV version 2, and version 1.

@@ -3,7 +3,6 @@ package esocorpus
 import (
 	"cmp"
 	"maps"
-	"strings"
 	"unicode/utf8"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -30,7 +29,7 @@ func (s *scene) compare(want map[string]Content) string {
 	for i := range list.Items {
 		secret := &list.Items[i]
 		if _, wanted := want[secret.Name]; wanted || !given[secret.Name] {
-			got[secret.Name] = observed(secret)
+			got[secret.Name] = s.observed(secret)
 		}
 	}
 	full := map[string]Content{}
@@ -41,10 +40,10 @@ func (s *scene) compare(want map[string]Content) string {
 	return gocmp.Diff(full, got, cmpopts.EquateEmpty())
 }
 
-func observed(secret *corev1.Secret) Content {
+func (s *scene) observed(secret *corev1.Secret) Content {
 	content := Content{
 		Type: string(secret.Type), Data: map[string]string{}, Binary: map[string][]byte{},
-		Labels: theirs(secret.Labels), Annotations: theirs(secret.Annotations),
+		Labels: s.foreign(secret.Labels), Annotations: s.foreign(secret.Annotations),
 		Immutable: secret.Immutable != nil && *secret.Immutable,
 		Orphan:    metav1.GetControllerOf(secret) == nil,
 	}
@@ -58,12 +57,9 @@ func observed(secret *corev1.Secret) Content {
 	return content
 }
 
-// theirs are the labels or annotations that are no controller's own.
-func theirs(all map[string]string) map[string]string {
+// foreign labels or annotations are not the controller's own.
+func (s *scene) foreign(all map[string]string) map[string]string {
 	kept := maps.Clone(all)
-	maps.DeleteFunc(kept, func(key, _ string) bool {
-		return strings.HasPrefix(key, "reconcile.external-secrets.io/") || strings.HasPrefix(key, "countersign.dev/") ||
-			key == "app.kubernetes.io/managed-by"
-	})
+	maps.DeleteFunc(kept, func(key, _ string) bool { return s.own(key) })
 	return kept
 }

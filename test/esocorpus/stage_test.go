@@ -33,6 +33,8 @@ type stage struct {
 	// settled is an error until an ExternalSecret says what is wanted of it, of
 	// the state that came after the one before.
 	settled func(now, before *unstructured.Unstructured, want Ready) error
+	// own are labels and annotations that the controller has on every Secret.
+	own func(key string) bool
 }
 
 func newStage(t *testing.T) *stage {
@@ -79,13 +81,16 @@ func (s *scene) furnish() {
 	}
 }
 
-func (s *scene) sync() {
+// sync creates the ExternalSecrets, and returns them as they were then.
+func (s *scene) sync() map[string]*unstructured.Unstructured {
 	s.t.Helper()
+	created := map[string]*unstructured.Unstructured{}
 	for _, object := range s.Objects {
 		if object.GetKind() == kindExternalSecret {
-			s.createObject(object)
+			created[object.GetName()] = s.createObject(object)
 		}
 	}
+	return created
 }
 
 func (s *scene) create(object client.Object) {
@@ -95,21 +100,19 @@ func (s *scene) create(object client.Object) {
 	}
 }
 
-// createObject of the case: a store gets an address and a login.
-func (s *scene) createObject(given unstructured.Unstructured) {
+// createObject of the case.
+func (s *scene) createObject(given unstructured.Unstructured) *unstructured.Unstructured {
 	s.t.Helper()
 	object := given.DeepCopy()
-	isStore := slices.Contains(storeKinds(), object.GetKind())
-	if isStore {
-		furnishStore(object, s.env.Vault.Addr, s.class)
-	}
+	s.furnishProvider(object)
 	if object.GetKind() != kindClusterStore {
 		object.SetNamespace(s.Name)
 	}
 	s.create(object)
-	if isStore {
+	if slices.Contains(storeKinds(), object.GetKind()) {
 		s.awaitStore(object)
 	}
+	return object
 }
 
 // current are the ExternalSecrets as they are.
@@ -125,7 +128,7 @@ func (s *scene) current(ctx context.Context) (map[string]*unstructured.Unstructu
 	return found, nil
 }
 
-// await returns when all are settled anew.
+// await returns when all ExternalSecrets are settled, other than before.
 func (s *scene) await(before map[string]*unstructured.Unstructured, want Ready) {
 	s.t.Helper()
 	harness.Await(s.t, within, func(ctx context.Context) error {
@@ -133,13 +136,9 @@ func (s *scene) await(before map[string]*unstructured.Unstructured, want Ready) 
 		if err != nil {
 			return err
 		}
-		for name, object := range now {
-			earlier := before[name]
-			if earlier == nil {
-				earlier = newObject(kindExternalSecret)
-			}
-			if err := s.settled(object, earlier, want); err != nil {
-				return fmt.Errorf("%s: %w: status %v: %s", name, err, object.Object["status"], s.events(ctx))
+		for name, earlier := range before {
+			if err := s.settled(now[name], earlier, want); err != nil {
+				return fmt.Errorf("%s: %w: status %v: %s", name, err, now[name].Object["status"], s.events(ctx))
 			}
 		}
 		return nil

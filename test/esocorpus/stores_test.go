@@ -15,6 +15,7 @@ const (
 	kindExternalSecret = "ExternalSecret"
 	kindStore          = "SecretStore"
 	kindClusterStore   = "ClusterSecretStore"
+	kindGenerator      = "VaultDynamicSecret"
 )
 
 func storeKinds() []string { return []string{kindStore, kindClusterStore} }
@@ -33,17 +34,32 @@ func defaultStore() unstructured.Unstructured {
 	return *store
 }
 
-// furnishStore has it log in as the ServiceAccount of the namespace that uses it.
-func furnishStore(store *unstructured.Unstructured, address, class string) {
-	spec := store.Object["spec"].(map[string]any)
-	if class != "" {
-		spec["controller"] = class
+// furnishProvider has a store, or a generator, log in to Vault as the
+// ServiceAccount of the namespace that uses it.
+func (s *scene) furnishProvider(object *unstructured.Unstructured) {
+	path := []string{"spec", "provider"}
+	switch object.GetKind() {
+	case kindStore, kindClusterStore:
+		path = append(path, "vault")
+	case kindGenerator:
+	default:
+		return
 	}
-	vault := spec["provider"].(map[string]any)["vault"].(map[string]any)
-	vault["server"] = address
-	vault["auth"] = map[string]any{"kubernetes": map[string]any{
+	provider, _, err := unstructured.NestedMap(object.Object, path...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	provider["server"] = s.env.Vault.Addr
+	provider["auth"] = map[string]any{"kubernetes": map[string]any{
 		"mountPath": "kubernetes", "role": account, "serviceAccountRef": map[string]any{"name": account},
 	}}
+	err = unstructured.SetNestedMap(object.Object, provider, path...)
+	if err == nil && s.class != "" {
+		err = unstructured.SetNestedField(object.Object, s.class, "spec", "controller")
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // awaitStore keeps a case that has to fail from failing for want of a store.
