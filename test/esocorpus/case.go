@@ -68,6 +68,8 @@ type Outcome struct {
 type Ready struct {
 	Status string `json:"status,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	// Says is a part of the message, where Countersign differs.
+	Says string `json:"says,omitempty"`
 }
 
 // Content of a Secret.

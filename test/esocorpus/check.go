@@ -51,6 +51,11 @@ func (c *Case) owns(path string) bool {
 	return mount == c.Name || slices.Contains(shared(), mount) && strings.HasPrefix(rest+"/", c.Name+"/")
 }
 
+// hasMount reports whether there is a mount of the case's own name.
+func (c *Case) hasMount() bool {
+	return slices.ContainsFunc(c.paths(), func(path string) bool { return strings.HasPrefix(path, c.Name+"/") })
+}
+
 // paths that the case gives to Vault or takes away.
 func (c *Case) paths() []string {
 	paths := slices.Collect(maps.Keys(c.Vault))

@@ -51,20 +51,12 @@ func loadCases(t *testing.T) []Case {
 func (s *scene) playESO() {
 	s.t.Helper()
 	s.furnish()
-	s.await(s.sync(), s.Want.Ready)
-	// For who reads the test's log: that a case fails for what it is about.
-	s.t.Log(s.events(s.t.Context()))
-	if diff := s.compare(s.Want.Secrets); diff != "" {
-		s.t.Errorf("Secrets (-want +got):\n%s", diff)
-	}
+	s.wants("at first", s.sync(), &s.Want)
 	for i := range s.Then {
 		step := &s.Then[i]
 		before := s.take(step, i)
 		maps.DeleteFunc(before, func(name string, _ *unstructured.Unstructured) bool { return slices.Contains(step.Unmoved, name) })
-		s.await(before, step.Want.Ready)
-		if diff := s.compare(step.Want.Secrets); diff != "" {
-			s.t.Errorf("%s: Secrets (-want +got):\n%s", step.About, diff)
-		}
+		s.wants(step.About, before, &step.Want)
 	}
 }
 
@@ -72,7 +64,7 @@ func (s *scene) playESO() {
 // case has to fail from another state.
 func settledByESO(now, before *unstructured.Unstructured, want Ready) error {
 	want = Ready{Status: cmp.Or(want.Status, "True"), Reason: cmp.Or(want.Reason, "SecretSynced")}
-	if got := condition(now, "Ready"); got != want {
+	if got := condition(now, "Ready"); got.Status != want.Status || got.Reason != want.Reason {
 		return fmt.Errorf("ready %v, want %v", got, want)
 	}
 	if want.Status == "True" && seen(now) == seen(before) {

@@ -73,10 +73,14 @@ func (s *scene) furnish() {
 	s.fill(s.Vault)
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Name}})
 	s.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account, Namespace: s.Name}})
-	s.createObject(defaultStore())
-	for _, object := range s.Objects {
-		if object.GetKind() != kindExternalSecret {
-			s.createObject(object)
+	for _, given := range append([]unstructured.Unstructured{defaultStore()}, s.Objects...) {
+		if given.GetKind() == kindExternalSecret {
+			continue
+		}
+		object := s.prepared(&given)
+		s.create(object)
+		if slices.Contains(storeKinds(), object.GetKind()) {
+			s.awaitStore(object)
 		}
 	}
 }
@@ -87,7 +91,9 @@ func (s *scene) sync() map[string]*unstructured.Unstructured {
 	created := map[string]*unstructured.Unstructured{}
 	for _, object := range s.Objects {
 		if object.GetKind() == kindExternalSecret {
-			created[object.GetName()] = s.createObject(object)
+			object := s.prepared(&object)
+			s.create(object)
+			created[object.GetName()] = object
 		}
 	}
 	return created
@@ -95,22 +101,22 @@ func (s *scene) sync() map[string]*unstructured.Unstructured {
 
 func (s *scene) create(object client.Object) {
 	s.t.Helper()
-	if err := s.env.Client.Create(s.t.Context(), object, client.FieldValidation("Strict")); err != nil {
+	if err := s.try(object); err != nil {
 		s.t.Fatalf("%s %s: %v", object.GetObjectKind().GroupVersionKind().Kind, object.GetName(), err)
 	}
 }
 
-// createObject of the case.
-func (s *scene) createObject(given unstructured.Unstructured) *unstructured.Unstructured {
+func (s *scene) try(object client.Object) error {
+	return s.env.Client.Create(s.t.Context(), object, client.FieldValidation("Strict"))
+}
+
+// prepared is an object of the case in its namespace, and with a way to Vault.
+func (s *scene) prepared(given *unstructured.Unstructured) *unstructured.Unstructured {
 	s.t.Helper()
 	object := given.DeepCopy()
 	s.furnishProvider(object)
 	if object.GetKind() != kindClusterStore {
 		object.SetNamespace(s.Name)
-	}
-	s.create(object)
-	if slices.Contains(storeKinds(), object.GetKind()) {
-		s.awaitStore(object)
 	}
 	return object
 }
@@ -143,6 +149,17 @@ func (s *scene) await(before map[string]*unstructured.Unstructured, want Ready) 
 		}
 		return nil
 	})
+}
+
+// wants awaits the outcome, and compares it.
+func (s *scene) wants(when string, before map[string]*unstructured.Unstructured, want *Outcome) {
+	s.t.Helper()
+	s.await(before, want.Ready)
+	// For who reads the test's log: that a case fails for what it is about.
+	s.t.Log(when, s.events(s.t.Context()))
+	if diff := s.compare(want.Secrets); diff != "" {
+		s.t.Errorf("%s: Secrets (-want +got):\n%s", when, diff)
+	}
 }
 
 // events are what the controllers say of the case.

@@ -86,7 +86,8 @@ func condition(object *unstructured.Unstructured, kind string) Ready {
 		if fields, ok := one.(map[string]any); ok && fields["type"] == kind {
 			status, _ := fields["status"].(string)
 			reason, _ := fields["reason"].(string)
-			return Ready{Status: status, Reason: reason}
+			message, _ := fields["message"].(string)
+			return Ready{Status: status, Reason: reason, Says: message}
 		}
 	}
 	return Ready{}

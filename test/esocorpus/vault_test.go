@@ -9,7 +9,7 @@ import (
 // mount makes the mount of the case's own name, if it needs one.
 func (s *scene) mount() {
 	s.t.Helper()
-	if !slices.ContainsFunc(s.paths(), func(path string) bool { return strings.HasPrefix(path, s.Name+"/") }) {
+	if !s.hasMount() {
 		return
 	}
 	if err := s.env.Vault.MountKV(s.t.Context(), s.Name, 2); err != nil {
