@@ -22,7 +22,7 @@ type due struct {
 // of the next attempt, unless the object or the policy has changed since.
 func (r *Reconciler) isDue(this *attempt, revision string) due {
 	status, want := this.source.SyncStatus(), this.version
-	if retry := status.Retry; retry != nil && retry.Version == want && retry.PolicyRevision == revision {
+	if retry := status.Retry; retry != nil && retry.Version == want && retry.PolicyRevision == revision && !isNowHandedOver(this, retry) {
 		return r.at(retry.Next.Time)
 	}
 	if predecessor := this.source.SyncedByPredecessor(); predecessor != nil && *predecessor == want {

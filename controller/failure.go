@@ -93,17 +93,11 @@ func outcomeOf(err error) (*outcome, error) {
 // outcomeOfWrite keeps the cause and the field of a refused write, and never
 // its text: that may quote a value. A conflict is tried again from the start.
 func outcomeOfWrite(err error) (*outcome, error) {
-	var held *heldError
-	var fixed *fixedError
-	var taken *takenError
+	var final finalError
 	var status apierrors.APIStatus
 	switch {
-	case errors.As(err, &held):
-		return &outcome{failure: refused(held.Error())}, nil
-	case errors.As(err, &taken):
-		return &outcome{failure: &failure{reason: reasonSecretNotOwned, message: taken.Error()}}, nil
-	case errors.As(err, &fixed):
-		return &outcome{failure: refused(fixed.Error())}, nil
+	case errors.As(err, &final):
+		return &outcome{failure: final.failure()}, nil
 	case !errors.As(err, &status):
 		return nil, fmt.Errorf("write Secret: %w", err)
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
@@ -119,6 +113,17 @@ func outcomeOfWrite(err error) (*outcome, error) {
 		lines = append(lines, fmt.Sprintf("%s: %s", cause.Field, cause.Type))
 	}
 	return &outcome{failure: refused(strings.Join(lines, "; "))}, nil
+}
+
+// finalError is of a write that would end alike if it were tried again.
+type finalError interface {
+	error
+	failure() *failure
+}
+
+func isFinal(err error) bool {
+	_, final := errors.AsType[finalError](err)
+	return final
 }
 
 func refused(message string) *failure {

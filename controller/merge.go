@@ -47,3 +47,7 @@ func (e *takenError) Error() string {
 	return fmt.Sprintf("Secret %s has other values there that somebody else owns: %s; remove them, or annotate the Secret with %s=%s to have them replaced",
 		e.secret, strings.Join(e.fields, ", "), api.Adopt, e.adopt)
 }
+
+func (e *takenError) failure() *failure {
+	return &failure{reason: reasonSecretNotOwned, message: e.Error(), retries: true}
+}

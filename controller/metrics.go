@@ -53,6 +53,9 @@ func (r *Reconciler) tell(ctx context.Context, this *attempt, outcome *outcome, 
 		return
 	}
 	logger, message, reason := log.FromContext(ctx), "synced", api.ReasonSynced
+	if outcome.success != nil {
+		reason = outcome.success.reason
+	}
 	if outcome.failure != nil {
 		message, reason = "not synced", outcome.failure.reason
 		if r.stillAway(this, outcome.failure) {

@@ -49,7 +49,12 @@ func owns(this *attempt) bool {
 }
 
 func isHandedOver(this *attempt) bool {
-	return this.secret.meta.Annotations[api.Adopt] == this.source.GetName()
+	return !this.secret.isGone() && this.secret.meta.Annotations[api.Adopt] == this.source.GetName()
+}
+
+// isNowHandedOver: what failed because it was somebody else's is no longer.
+func isNowHandedOver(this *attempt, retry *api.Retry) bool {
+	return retry.Reason == reasonSecretNotOwned && isHandedOver(this)
 }
 
 // wroteBefore recognizes a Secret that another controller has left for this very

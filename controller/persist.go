@@ -20,7 +20,7 @@ var errOutdated = errors.New("it is not the one that was looked at")
 // changed; it says errOutdated where that matters.
 func persist(ctx context.Context, write, catchUp func() error) error {
 	mayPass := func(err error) bool {
-		return ctx.Err() == nil && !errors.Is(err, errOutdated) && (isPassing(err) || apierrors.IsConflict(err))
+		return ctx.Err() == nil && !errors.Is(err, errOutdated) && !isFinal(err) && (isPassing(err) || apierrors.IsConflict(err))
 	}
 	return retry.OnError(passing(), mayPass, func() error {
 		err := write()

@@ -85,9 +85,13 @@ func (e *heldError) Error() string {
 		e.why, strings.Join(e.finalizers, ", "))
 }
 
+func (e *heldError) failure() *failure { return refused(e.Error()) }
+
 // fixedError: the Secret is somebody else's, and nothing can be added to it.
 type fixedError struct{ why string }
 
 func (e *fixedError) Error() string {
 	return fmt.Sprintf("nothing can be added to the Secret, since %s; name another one", e.why)
 }
+
+func (e *fixedError) failure() *failure { return refused(e.Error()) }

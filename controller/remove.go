@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -26,10 +27,14 @@ func (r *Reconciler) remove(ctx context.Context, this *attempt, doors []*door) (
 // removeFormer deletes the Secret that the object had under another name.
 func (r *Reconciler) removeFormer(ctx context.Context, this *attempt) error {
 	left := this.source.SyncStatus().Secret
-	if left == nil || left.Name == "" || left.Name == this.source.SecretName() {
+	if left == nil {
 		return nil
 	}
-	former, err := secretMetadata(ctx, r.Live, types.NamespacedName{Namespace: this.source.GetNamespace(), Name: left.Name})
+	name := cmp.Or(left.Name, this.source.GetName())
+	if name == this.source.SecretName() {
+		return nil
+	}
+	former, err := secretMetadata(ctx, r.Live, types.NamespacedName{Namespace: this.source.GetNamespace(), Name: name})
 	if err != nil || former == nil || former.UID != left.UID || !metav1.IsControlledBy(former, this.source) {
 		return err
 	}

@@ -47,8 +47,11 @@ func (r *Reconciler) record(this *attempt, outcome *outcome) {
 	case outcome.failure != nil && r.stillAway(this, outcome.failure):
 		// It was told when it began.
 	case outcome.failure == nil:
-		setReady(this.source, cmp.Or(outcome.success, secretSynced()))
-		this.source.Report(now, "")
+		became := cmp.Or(outcome.success, secretSynced())
+		setReady(this.source, became)
+		if !became.waits {
+			this.source.Report(now, "")
+		}
 	default:
 		r.recordRetry(this, outcome.failure)
 		if setNotReady(this.source, outcome.failure) {
