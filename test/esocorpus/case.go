@@ -50,6 +50,12 @@ type Step struct {
 	Vault map[string]Stored `json:"vault,omitempty"`
 	// Gone are paths of which Vault forgets everything.
 	Gone []string `json:"gone,omitempty"`
+	// Objects are more of them.
+	Objects []unstructured.Unstructured `json:"objects,omitempty"`
+	// Edits are values that somebody else writes into Secrets.
+	Edits map[string]map[string]string `json:"edits,omitempty"`
+	// Deleted are ExternalSecrets that somebody deletes.
+	Deleted []string `json:"deleted,omitempty"`
 	// Unmoved are ExternalSecrets that External Secrets Operator does not read
 	// again, though it is asked to.
 	Unmoved []string `json:"unmoved,omitempty"`
@@ -58,8 +64,9 @@ type Step struct {
 
 // Outcome is what a namespace holds when all ExternalSecrets are settled.
 type Outcome struct {
-	// Ready is what each ExternalSecret says.
-	Ready Ready `json:"ready"`
+	// Ready is what each ExternalSecret says, but the others.
+	Ready  Ready            `json:"ready"`
+	Others map[string]Ready `json:"others,omitempty"`
 	// Secrets by name. One that is among the objects and not here is not looked at.
 	Secrets map[string]Content `json:"secrets,omitempty"`
 }

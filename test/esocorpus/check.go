@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
 // check finds what a reader would stumble over.
@@ -14,7 +16,7 @@ func (c *Case) check() error {
 	if c.About == "" {
 		errs = append(errs, errors.New("no about"))
 	}
-	if len(c.external()) == 0 {
+	if !slices.ContainsFunc(c.Objects, func(object unstructured.Unstructured) bool { return object.GetKind() == "ExternalSecret" }) {
 		errs = append(errs, errors.New("no ExternalSecret"))
 	}
 	for _, path := range c.paths() {
@@ -51,6 +53,14 @@ func (c *Case) owns(path string) bool {
 	return mount == c.Name || slices.Contains(shared(), mount) && strings.HasPrefix(rest+"/", c.Name+"/")
 }
 
+// readyOf is what an ExternalSecret has to say.
+func (o *Outcome) readyOf(name string) Ready {
+	if other, differs := o.Others[name]; differs {
+		return other
+	}
+	return o.Ready
+}
+
 // hasMount reports whether there is a mount of the case's own name.
 func (c *Case) hasMount() bool {
 	return slices.ContainsFunc(c.paths(), func(path string) bool { return strings.HasPrefix(path, c.Name+"/") })
@@ -63,15 +73,4 @@ func (c *Case) paths() []string {
 		paths = slices.Concat(paths, slices.Collect(maps.Keys(step.Vault)), step.Gone)
 	}
 	return paths
-}
-
-// external are the names of the ExternalSecrets.
-func (c *Case) external() []string {
-	var names []string
-	for i := range c.Objects {
-		if c.Objects[i].GetKind() == "ExternalSecret" {
-			names = append(names, c.Objects[i].GetName())
-		}
-	}
-	return names
 }

@@ -51,7 +51,7 @@ func loadCases(t *testing.T) []Case {
 func (s *scene) playESO() {
 	s.t.Helper()
 	s.furnish()
-	s.wants("at first", s.sync(), &s.Want)
+	s.wants("at first", s.sync(s.Objects), &s.Want)
 	for i := range s.Then {
 		step := &s.Then[i]
 		before := s.take(step, i)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/test/harness"
 )
 
@@ -73,11 +71,17 @@ func (s *scene) furnish() {
 	s.fill(s.Vault)
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.Name}})
 	s.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: account, Namespace: s.Name}})
-	for _, given := range append([]unstructured.Unstructured{defaultStore()}, s.Objects...) {
-		if given.GetKind() == kindExternalSecret {
+	s.support(append([]unstructured.Unstructured{defaultStore()}, s.Objects...))
+}
+
+// support creates the objects that are no ExternalSecrets.
+func (s *scene) support(objects []unstructured.Unstructured) {
+	s.t.Helper()
+	for i := range objects {
+		if objects[i].GetKind() == kindExternalSecret {
 			continue
 		}
-		object := s.prepared(&given)
+		object := s.prepared(&objects[i])
 		s.create(object)
 		if slices.Contains(storeKinds(), object.GetKind()) {
 			s.awaitStore(object)
@@ -86,12 +90,12 @@ func (s *scene) furnish() {
 }
 
 // sync creates the ExternalSecrets, and returns them as they were then.
-func (s *scene) sync() map[string]*unstructured.Unstructured {
+func (s *scene) sync(objects []unstructured.Unstructured) map[string]*unstructured.Unstructured {
 	s.t.Helper()
 	created := map[string]*unstructured.Unstructured{}
-	for _, object := range s.Objects {
-		if object.GetKind() == kindExternalSecret {
-			object := s.prepared(&object)
+	for i := range objects {
+		if objects[i].GetKind() == kindExternalSecret {
+			object := s.prepared(&objects[i])
 			s.create(object)
 			created[object.GetName()] = object
 		}
@@ -123,19 +127,18 @@ func (s *scene) prepared(given *unstructured.Unstructured) *unstructured.Unstruc
 
 // current are the ExternalSecrets as they are.
 func (s *scene) current(ctx context.Context) (map[string]*unstructured.Unstructured, error) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(newObject(kindExternalSecret).GroupVersionKind())
+	err := s.env.Client.List(ctx, list, client.InNamespace(s.Name))
 	found := map[string]*unstructured.Unstructured{}
-	for _, name := range s.external() {
-		object := newObject(kindExternalSecret)
-		if err := s.env.Client.Get(ctx, client.ObjectKey{Namespace: s.Name, Name: name}, object); err != nil {
-			return nil, err
-		}
-		found[name] = object
+	for i := range list.Items {
+		found[list.Items[i].GetName()] = &list.Items[i]
 	}
-	return found, nil
+	return found, err
 }
 
-// await returns when all ExternalSecrets are settled, other than before.
-func (s *scene) await(before map[string]*unstructured.Unstructured, want Ready) {
+// wants awaits the outcome, with all ExternalSecrets settled other than before.
+func (s *scene) wants(when string, before map[string]*unstructured.Unstructured, want *Outcome) {
 	s.t.Helper()
 	harness.Await(s.t, within, func(ctx context.Context) error {
 		now, err := s.current(ctx)
@@ -143,18 +146,12 @@ func (s *scene) await(before map[string]*unstructured.Unstructured, want Ready) 
 			return err
 		}
 		for name, earlier := range before {
-			if err := s.settled(now[name], earlier, want); err != nil {
-				return fmt.Errorf("%s: %w: status %v: %s", name, err, now[name].Object["status"], s.events(ctx))
+			if err := s.settled(now[name], earlier, want.readyOf(name)); err != nil {
+				return fmt.Errorf("%s: %s: %w: status %v: %s", when, name, err, now[name].Object["status"], s.events(ctx))
 			}
 		}
 		return nil
 	})
-}
-
-// wants awaits the outcome, and compares it.
-func (s *scene) wants(when string, before map[string]*unstructured.Unstructured, want *Outcome) {
-	s.t.Helper()
-	s.await(before, want.Ready)
 	// For who reads the test's log: that a case fails for what it is about.
 	s.t.Log(when, s.events(s.t.Context()))
 	if diff := s.compare(want.Secrets); diff != "" {
@@ -173,23 +170,4 @@ func (s *scene) events(ctx context.Context) []string {
 		said[list.Items[i].Message] = true
 	}
 	return slices.Sorted(maps.Keys(said))
-}
-
-// take does what a step says, and returns the ExternalSecrets as they were.
-func (s *scene) take(step *Step, number int) map[string]*unstructured.Unstructured {
-	s.t.Helper()
-	s.fill(step.Vault)
-	s.forget(step.Gone)
-	before, err := s.current(s.t.Context())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	for _, object := range before {
-		patch := client.RawPatch("application/merge-patch+json",
-			[]byte(`{"metadata":{"annotations":{"`+api.Resync+`":"`+strconv.Itoa(number)+`"}}}`))
-		if err := s.env.Client.Patch(s.t.Context(), object.DeepCopy(), patch); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	return before
 }
