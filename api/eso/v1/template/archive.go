@@ -1,21 +1,27 @@
 package template
 
-import (
-	"encoding/asn1"
-)
+import "encoding/asn1"
 
 const maxIterations = 1_000_000
 
-const tooManyIterations refusal = "is given an archive whose password takes too many iterations"
+const (
+	archiveTooLarge   refusal = "is given an archive that is too large"
+	tooManyIterations refusal = "is given an archive whose password takes too many iterations"
+)
 
-// guardArchive bounds how often a PKCS#12 archive has its password hashed.
+// guardArchive bounds how often a PKCS#12 archive has its password hashed, and
+// how long a key may stand in it: reading one costs by the square of its length.
 func guardArchive(place int) guard {
 	return func(b *Budget, args []any) error {
-		iterations := iterationsOf([]byte(args[place].(string)), 0)
+		archive := args[place].(string)
+		if len(archive) > maxArchive {
+			return archiveTooLarge
+		}
+		iterations := iterationsOf([]byte(archive), 0)
 		if iterations > maxIterations {
 			return tooManyIterations
 		}
-		return b.spend(privateKeyUnits + iterations/100)
+		return b.spend(archiveUnits + len(archive)*len(archive)>>19 + iterations/100)
 	}
 }
 

@@ -1,8 +1,9 @@
 package template
 
-import "reflect"
-
-const noDSA refusal = "makes no DSA keys: finding one may take a minute"
+const (
+	keyTooLarge refusal = "is given a key that is too large"
+	noDSA       refusal = "makes no DSA keys: finding one may take a minute"
+)
 
 // cryptoGuards price what is slow on purpose, and what takes a private key by
 // the time that the largest of them takes.
@@ -56,11 +57,15 @@ func all(guards ...guard) guard {
 func keys(places ...int) guard {
 	return func(b *Budget, args []any) error {
 		for _, place := range places {
-			if _, err := sizeOf(size{bytes: maxKey, entries: maxElements}, []reflect.Value{reflect.ValueOf(args[place])}); err != nil {
-				return refusal("is given a key that is too large")
+			used, err := sizeOfArgs(args[place])
+			if err != nil || used.bytes > maxKey {
+				return keyTooLarge
+			}
+			if err := b.spend(keyUnits + keyUnits*used.bytes*used.bytes*used.bytes>>30); err != nil {
+				return err
 			}
 		}
-		return b.spend(privateKeyUnits)
+		return nil
 	}
 }
 

@@ -11,18 +11,20 @@ type guard func(b *Budget, args []any) error
 
 // Prices in units.
 const (
-	bcryptUnits     = 1_000
-	scryptUnits     = 2_000
-	rsa2048Units    = 5_000
-	rsa4096Units    = 40_000
-	privateKeyUnits = 5_000 // at most, of what a key may be used for
-	yamlUnits       = 16    // for each of JSON
+	bcryptUnits  = 1_000
+	scryptUnits  = 2_000
+	rsa2048Units = 5_000
+	rsa4096Units = 40_000
+	keyUnits     = 100   // of 1 KiB; RSA of 2,048 bits has 1.7 KiB, of 4,096 bits 3.2
+	archiveUnits = 1_000 // besides its size and iterations
+	yamlUnits    = 16    // for each of JSON
 )
 
 const (
 	maxElements = 100_000
 	maxNumber   = 1 << 40
-	maxKey      = 16 << 10 // a private key in PEM or JSON
+	maxKey      = 10 << 10 // a private key in PEM or JSON
+	maxArchive  = 64 << 10
 	maxCutset   = 1 << 10
 	maxNumbers  = 1_000
 )

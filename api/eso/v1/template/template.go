@@ -63,7 +63,7 @@ func (t *Template) Execute(budget *Budget, values map[string]string) (output []b
 			return nil, executionError(t.name, err)
 		}
 	}
-	written := &boundedBuffer{}
+	written := &boundedBuffer{Buffer: *bytes.NewBuffer([]byte{})} // An empty output is not nil.
 	if err := bound.Execute(written, values); err != nil {
 		return nil, executionError(t.name, err)
 	}

@@ -114,6 +114,17 @@ func TestNow(t *testing.T) {
 	}
 }
 
+// An empty text is a value, and not none.
+func TestEmptyOutput(t *testing.T) {
+	template, err := Parse("key", `{{ "" }}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if output, err := template.Execute(NewBudget(), nil); err != nil || output == nil {
+		t.Errorf("%v, error %v", output, err)
+	}
+}
+
 func execute(t *testing.T, text string, values map[string]string) string {
 	t.Helper()
 	template, err := Parse("key", text)
