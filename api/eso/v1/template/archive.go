@@ -1,6 +1,9 @@
 package template
 
-import "encoding/asn1"
+import (
+	"crypto/sha256"
+	"encoding/asn1"
+)
 
 const maxIterations = 1_000_000
 
@@ -25,35 +28,52 @@ func guardArchive(place int) guard {
 	}
 }
 
-// iterationsOf adds up the numbers that follow a salt, wherever they stand:
-// all ways to derive a key of a password put their iterations there, and the
-// length of the key after them.
+// iterationsOf adds up the iterations that follow a salt, wherever they stand:
+// all ways to derive a key of a password put them there, and the length of the
+// key after them, 32 bytes of which cost them once more.
 func iterationsOf(der []byte, depth int) int {
-	total, afterSalt := 0, false
-	for len(der) > 0 && depth < maxDepth && total <= maxIterations {
+	total, numbers := 0, []int(nil) // numbers is nil before a salt
+	for depth < maxDepth && total <= maxIterations {
 		var element asn1.RawValue
 		rest, err := asn1.Unmarshal(der, &element)
 		if err != nil {
-			return total
+			break // also at the end
 		}
 		der = rest
 		isSalt := element.Tag == asn1.TagOctetString
 		switch {
+		case numbers != nil && element.Tag == asn1.TagInteger:
+			numbers = append(numbers, number(element))
+			continue
 		case element.IsCompound || isSalt:
 			total += iterationsOf(element.Bytes, depth+1)
-		case afterSalt && element.Tag == asn1.TagInteger:
-			total += iterationsIn(element)
-			continue
 		}
-		afterSalt = isSalt
+		total += price(numbers)
+		numbers = nil
+		if isSalt {
+			numbers = []int{}
+		}
 	}
-	return total
+	return total + price(numbers)
 }
 
-func iterationsIn(element asn1.RawValue) int {
-	var count int
-	if _, err := asn1.Unmarshal(element.FullBytes, &count); err != nil || count > maxIterations {
+// price is how many iterations make a key of some length.
+func price(numbers []int) int {
+	switch len(numbers) {
+	case 0:
+		return 0
+	case 1:
+		return numbers[0]
+	default:
+		return times(numbers[0], 1+numbers[1]/sha256.Size)
+	}
+}
+
+// number reads one, and takes what is larger than any may be for too many.
+func number(element asn1.RawValue) int {
+	var read int
+	if _, err := asn1.Unmarshal(element.FullBytes, &read); err != nil || read > maxIterations {
 		return maxIterations + 1
 	}
-	return max(count, 0)
+	return max(read, 0)
 }

@@ -159,12 +159,13 @@ func TestPKCS12Iterations(t *testing.T) {
 		"mac":         string(withMAC(t, sealed, math.MaxInt32)),
 		"certificate": archiveOf(t, "pw", encryptedPart(t, math.MaxInt32, "pw", nil), plain),
 		"key":         archiveOf(t, "pw", dataPart(t, []bag{forever})),
+		"key length":  string(withLongKey(t, sealed)),
 		"hidden":      archiveOf(t, "pw", encryptedPart(t, 1, "pw", []bag{forever}), plain),
 		"only":        archiveOf(t, "pw", encryptedPart(t, 1, "pw", []bag{forever})),
 		"open":        archiveOf(t, "", encryptedPart(t, 1, "", []bag{forever}), plain),
 	}
 	tests := map[string]string{
-		"mac": string(tooManyIterations), "certificate": string(tooManyIterations), "key": string(tooManyIterations),
+		"mac": string(tooManyIterations), "certificate": string(tooManyIterations), "key": string(tooManyIterations), "key length": string(tooManyIterations),
 		"hidden": string(failed), "only": string(hiddenKey), "open": string(failed),
 	}
 	for name, want := range tests {
@@ -213,6 +214,28 @@ func withMAC(t *testing.T, archive []byte, iterations int) []byte {
 	}
 	made := mac{Salt: []byte("12345678"), Iterations: iterations}
 	made.Digest.Algorithm.Algorithm = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
+	made.Digest.Value = make([]byte, sha256.Size)
+	read.MAC = asn1.RawValue{FullBytes: marshal(t, made)}
+	read.AuthSafe.Value = explicit(read.AuthSafe.Value.Bytes)
+	return marshal(t, read)
+}
+
+// withLongKey gives an archive a MAC whose key is long.
+func withLongKey(t *testing.T, archive []byte) []byte {
+	t.Helper()
+	hash := pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}}
+	derived, err := algorithm(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}, derivation{[]byte("12345678"), 400_000, 400_000, hash})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read pfx
+	if _, err := asn1.Unmarshal(archive, &read); err != nil {
+		t.Fatal(err)
+	}
+	made := mac{Salt: []byte("12345678"), Iterations: 1}
+	if made.Digest.Algorithm, err = algorithm(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 14}, algorithms{Derivation: derived, Hash: hash}); err != nil {
+		t.Fatal(err)
+	}
 	made.Digest.Value = make([]byte, sha256.Size)
 	read.MAC = asn1.RawValue{FullBytes: marshal(t, made)}
 	read.AuthSafe.Value = explicit(read.AuthSafe.Value.Bytes)
