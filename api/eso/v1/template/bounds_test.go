@@ -95,6 +95,7 @@ func TestBounds(t *testing.T) {
 		"printf, precision":         {`{{ printf "%.999999f%.999999f%.999999f" 1.0 1.0 1.0 }}`, large},
 		"printf, argument repeated": {`{{ printf (repeat 10000 "%[1]s") .big }}`, large},
 		"decimals":                  {`{{ mulf` + strings.Repeat(" 1.1234567890123", 100_000) + ` }}`, large},
+		"decimals, often":           {`{{ range 9000000000000000000 }}{{ $x := mulf` + strings.Repeat(" 1.1234567890123e300", 98) + ` }}{{ end }}`, spent},
 
 		// time
 		"regex":                   {`{{ regexMatch .pattern .big }}`, spent},

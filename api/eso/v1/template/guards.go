@@ -26,7 +26,7 @@ const (
 	maxKey      = 10 << 10 // a private key in PEM or JSON
 	maxArchive  = 64 << 10
 	maxCutset   = 1 << 10
-	maxNumbers  = 1_000
+	maxNumbers  = 100
 )
 
 func guards() map[string]guard {

@@ -21,9 +21,9 @@ func guardRandom(b *Budget, args []any) error {
 	return b.spend(max(count, 0) >> 7)
 }
 
-func guardDecimals(_ *Budget, args []any) error {
+func guardDecimals(b *Budget, args []any) error {
 	if len(args) > maxNumbers {
 		return tooLarge
 	}
-	return nil
+	return b.spend(len(args) + len(args)*len(args)>>5)
 }
