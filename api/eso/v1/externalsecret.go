@@ -80,7 +80,7 @@ type ExternalSecretSpec struct {
 	RefreshPolicy   string `json:"refreshPolicy,omitempty"`
 	RefreshInterval string `json:"refreshInterval,omitempty"`
 
-	SyncWindows Ignored `json:"syncWindows,omitzero" ignored:"when ESO reads"`
+	SyncWindows *Ignored `json:"syncWindows,omitempty" ignored:"when ESO reads"`
 
 	// Unknown are fields that stand there besides.
 	Unknown []string `json:"-"`
@@ -115,10 +115,10 @@ type SourceRef struct {
 
 // DataItem is one value.
 type DataItem struct {
+	// SecretKey is the key in the Secret.
+	SecretKey string     `json:"secretKey,omitempty"`
 	RemoteRef RemoteRef  `json:"remoteRef,omitzero"`
 	SourceRef *SourceRef `json:"sourceRef,omitempty"`
-
-	SecretKey Ignored `json:"secretKey,omitzero" ignored:"the key in the Secret"`
 }
 
 // RemoteRef is one path.
@@ -126,11 +126,17 @@ type RemoteRef struct {
 	Key            string `json:"key,omitempty"`
 	Version        string `json:"version,omitempty"`
 	MetadataPolicy string `json:"metadataPolicy,omitempty"`
+	// Property is a part of the answer.
+	Property string `json:"property,omitempty"`
 
-	Property           Ignored `json:"property,omitzero" ignored:"a part of the answer"`
-	ConversionStrategy Ignored `json:"conversionStrategy,omitzero" ignored:"what becomes of the answer"`
-	DecodingStrategy   Ignored `json:"decodingStrategy,omitzero" ignored:"what becomes of the answer"`
-	NullBytePolicy     Ignored `json:"nullBytePolicy,omitzero" ignored:"what becomes of the answer"`
+	Strategies `json:",inline"`
+}
+
+// Strategies say what becomes of an answer.
+type Strategies struct {
+	ConversionStrategy string `json:"conversionStrategy,omitempty"`
+	DecodingStrategy   string `json:"decodingStrategy,omitempty"`
+	NullBytePolicy     string `json:"nullBytePolicy,omitempty"`
 }
 
 // DataFromItem is many values.
@@ -138,17 +144,14 @@ type DataFromItem struct {
 	Extract   *RemoteRef `json:"extract,omitempty"`
 	Find      *Find      `json:"find,omitempty"`
 	SourceRef *SourceRef `json:"sourceRef,omitempty"`
-
-	Rewrite Ignored `json:"rewrite,omitzero" ignored:"the keys in the Secret"`
+	Rewrite   []Rewrite  `json:"rewrite,omitempty"`
 }
 
 // Find is all of a tree that has a name or tags.
 type Find struct {
 	Path *string           `json:"path,omitempty"`
-	Name *Ignored          `json:"name,omitempty" ignored:"which of the names that are found; all are listed"`
+	Name *FindName         `json:"name,omitempty"`
 	Tags map[string]string `json:"tags,omitempty"`
 
-	ConversionStrategy Ignored `json:"conversionStrategy,omitzero" ignored:"what becomes of the answer"`
-	DecodingStrategy   Ignored `json:"decodingStrategy,omitzero" ignored:"what becomes of the answer"`
-	NullBytePolicy     Ignored `json:"nullBytePolicy,omitzero" ignored:"what becomes of the answer"`
+	Strategies `json:",inline"`
 }

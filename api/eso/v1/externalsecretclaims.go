@@ -200,7 +200,7 @@ func (f *Find) reads(engine engine, at *field.Path) ([]policy.Read, *field.Error
 		}
 		return nil, field.Invalid(at, written, err.Error())
 	}
-	reads := []policy.Read{{Path: values, Subtree: true, Field: at}}
+	reads := []policy.Read{{Path: values, Names: metadata, Subtree: true, Field: at}}
 	if f.Name == nil || len(f.Tags) > 0 {
 		reads = append(reads, policy.Read{Path: metadata, Subtree: true, Field: at})
 	}
