@@ -50,6 +50,20 @@ subjects:
 - apiGroups: [generators.external-secrets.io]
   resources: [vaultdynamicsecrets]
   verbs: [get, list, watch]
+{{- if and .part.sync .root.Values.eso.storeClass }}
+# What is remembered of an object stands in an annotation, and the finalizer of
+# External Secrets Operator is taken off when the object goes.
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets]
+  verbs: [patch]
+- apiGroups: [external-secrets.io]
+  resources: [externalsecrets/status, secretstores/status]
+  verbs: [patch]
+# Templates may stand in them.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
+{{- end }}
 {{- end }}
 {{- if .part.sync }}
 # The sync holds metadata of Secrets only, but RBAC has no word for that.
@@ -83,6 +97,11 @@ subjects:
 - apiGroups: [generators.external-secrets.io]
   resources: [clustergenerators]
   verbs: [get, list, watch]
+{{- if and .part.sync .root.Values.eso.storeClass }}
+- apiGroups: [external-secrets.io]
+  resources: [clustersecretstores/status]
+  verbs: [patch]
+{{- end }}
 {{- if .part.sync }}
 # The kinds of External Secrets Operator may come and go.
 - apiGroups: [apiextensions.k8s.io]
