@@ -2,12 +2,12 @@ package v1
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api"
@@ -16,7 +16,7 @@ import (
 
 // content is what the values become: they themselves, with the labels and
 // annotations of the object, where there is no template.
-func (e *ExternalSecret) content(ctx context.Context, values map[string][]byte, data dataReader) (*api.Content, error) {
+func (e *ExternalSecret) content(ctx context.Context, values map[string][]byte, data dataReader, budget *template.Budget) (*api.Content, error) {
 	content := &api.Content{Data: map[string][]byte{}}
 	target := &e.Spec.Target
 	if target.Immutable {
@@ -35,7 +35,7 @@ func (e *ExternalSecret) content(ctx context.Context, values map[string][]byte, 
 	}
 	filling := &filling{
 		content: content, namespace: e.Namespace, data: data,
-		budget: template.NewBudget(), values: texts(values), at: specPath().Child("target", "template"),
+		budget: budget, values: texts(values), at: specPath().Child("target", "template"),
 	}
 	return content, filling.fill(ctx, target.Template, values)
 }
@@ -129,8 +129,8 @@ func (f *filling) put(target, key string, value []byte, decoding string, at *fie
 	if err != nil {
 		return wrong(field.Invalid(at, decoding, err.Error()))
 	}
-	if target != targetData && strings.HasPrefix(key, api.ReservedPrefix) {
-		return wrong(reservedKey(at, key))
+	if problem := problemOf(target, key, string(decoded)); problem != "" {
+		return wrong(field.Invalid(at, "", problem))
 	}
 	switch target {
 	case targetLabels:
@@ -143,6 +143,21 @@ func (f *filling) put(target, key string, value []byte, decoding string, at *fie
 	return nil
 }
 
-func reservedKey(at *field.Path, key string) *field.Error {
-	return field.Forbidden(at, fmt.Sprintf("%q is Countersign's own; leave it out", key))
+// problemOf is why a template's key cannot stand in a Secret. The key may itself
+// be made of values, and is not told.
+func problemOf(target, key, value string) string {
+	switch {
+	case target == targetData && len(validation.IsConfigMapKey(key)) > 0:
+		return "makes a key that a Secret cannot have"
+	case target == targetData:
+		return ""
+	case strings.HasPrefix(key, api.ReservedPrefix):
+		return "makes a key of " + api.ReservedPrefix + ", which are Countersign's own; leave it out"
+	case target == targetAnnotations && len(validation.IsQualifiedName(strings.ToLower(key))) > 0,
+		target == targetLabels && len(validation.IsQualifiedName(key)) > 0:
+		return "makes a key that labels and annotations cannot have"
+	case target == targetLabels && len(validation.IsValidLabelValue(value)) > 0:
+		return "makes a label of other than at most 63 letters, digits, '-', '_' and '.'"
+	}
+	return ""
 }

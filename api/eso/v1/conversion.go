@@ -24,11 +24,28 @@ func convertKeys(strategy string, values map[string][]byte, at *field.Path) (map
 	return converted, nil
 }
 
+// maxKeyLength is that of a key of a Secret.
+const maxKeyLength = 253
+
+// checkKeys refuses, as ESO does, also what a template might have taken.
+func checkKeys(values map[string][]byte, at *field.Path) error {
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if len(key) > maxKeyLength || strings.ContainsFunc(key, isNoKeyLetter) {
+			return wrong(field.Invalid(at, key, "cannot be a key of a Secret; rewrite it to at most 253 letters, digits, '-', '.' and '_'"))
+		}
+	}
+	return nil
+}
+
+func isNoKeyLetter(letter rune) bool {
+	return !unicode.IsLetter(letter) && !unicode.IsNumber(letter) && !strings.ContainsRune("-._", letter)
+}
+
 func convertKey(strategy, name string) string {
 	var key strings.Builder
 	for _, letter := range name {
 		switch {
-		case unicode.IsLetter(letter), unicode.IsNumber(letter), strings.ContainsRune("-._", letter):
+		case !isNoKeyLetter(letter):
 			key.WriteRune(letter)
 		case strategy == "Unicode":
 			fmt.Fprintf(&key, "_U%04x_", letter)

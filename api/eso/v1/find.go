@@ -26,13 +26,16 @@ func (f *Find) values(ctx context.Context, from source, at *field.Path) (map[str
 	if err != nil {
 		return nil, wrong(field.Invalid(at.Child("path"), f.path(), err.Error()))
 	}
+	if from.engine.kv1 && f.Tags != nil {
+		return nil, wrong(field.Forbidden(at.Child("tags"), "KV v1 has none; find by name"))
+	}
 	tree := &tree{source: from, values: values, metadata: metadata, at: at.Child("path")}
 	if err := tree.list(ctx, "", 0); err != nil {
 		return nil, err
 	}
-	wanted, err := f.selector(ctx, tree)
+	wanted, err := f.selector(ctx, tree, at)
 	if err != nil {
-		return nil, wrong(field.Invalid(at.Child("name", "regexp"), f.Name.RegExp, err.Error()))
+		return nil, err
 	}
 	found := map[string][]byte{}
 	for _, name := range tree.names {
@@ -59,11 +62,11 @@ func (f *Find) prefix() string {
 }
 
 // selector tells which names are wanted: a name goes before tags.
-func (f *Find) selector(ctx context.Context, tree *tree) (func(name string) (bool, error), error) {
+func (f *Find) selector(ctx context.Context, tree *tree, at *field.Path) (func(name string) (bool, error), error) {
 	if f.Name != nil {
 		expression, err := regexp.Compile(f.Name.RegExp)
 		if err != nil {
-			return nil, errors.New(notRegular)
+			return nil, wrong(field.Invalid(at.Child("name", "regexp"), f.Name.RegExp, notRegular))
 		}
 		return func(name string) (bool, error) { return expression.MatchString(f.prefix() + name), nil }, nil
 	}
@@ -93,7 +96,8 @@ func (t *tree) list(ctx context.Context, folder string, depth int) error {
 	for _, key := range keys {
 		name, _ := key.(string)
 		if strings.HasSuffix(name, "/") {
-			if err := t.list(ctx, folder+name, depth+1); err != nil {
+			// What was emptied meanwhile is no folder any more.
+			if err := t.list(ctx, folder+name, depth+1); err != nil && !errors.Is(err, api.ErrNothing) {
 				return err
 			}
 			continue
@@ -111,6 +115,9 @@ func (t *tree) has(ctx context.Context, name string, tags map[string]string) (bo
 		return true, nil
 	}
 	metadata, err := t.source.metadata(ctx, t.metadata+"/"+name, t.at)
+	if errors.Is(err, api.ErrNothing) {
+		return false, nil
+	}
 	if err != nil {
 		return false, err
 	}

@@ -54,12 +54,12 @@ func (s *source) secret(ctx context.Context, address api.Address, at *field.Path
 		return answer, err
 	}
 	inner, ok := answer["data"]
-	if !ok {
-		return nil, wrong(field.Invalid(at, address.Path, "not answered by a KV v2 engine; write version: v1 in the store"))
+	if ok && inner == nil {
+		return nil, fmt.Errorf("%s: %q: %w", at, address.Path, api.ErrNothing)
 	}
 	object, ok := inner.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("%s: %q: %w", at, address.Path, api.ErrNothing)
+		return nil, wrong(field.Invalid(at, address.Path, "not answered by a KV v2 engine; write version: v1 in the store"))
 	}
 	return object, nil
 }

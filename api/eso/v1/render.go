@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api"
+	"github.com/countersign/countersign/api/eso/v1/template"
 )
 
 // source is where the values of a store are read.
@@ -23,7 +24,8 @@ type dataReader func(context.Context, api.DataRef) (map[string][]byte, error)
 // render makes the content of the Secret as ESO does: dataFrom first, then data,
 // and the template of all of them.
 func (e *ExternalSecret) render(ctx context.Context, from func(StoreRef) source, data dataReader) (*api.Content, error) {
-	values, err := e.Spec.values(ctx, from)
+	budget := template.NewBudget()
+	values, err := e.Spec.values(ctx, from, budget)
 	if err != nil {
 		return nil, err
 	}
@@ -33,18 +35,18 @@ func (e *ExternalSecret) render(ctx context.Context, from func(StoreRef) source,
 	if len(values) == 0 && !e.Spec.Target.leavesOut() {
 		return nil, wrong(field.Required(specPath(), "nothing of what is asked for has a field; a Secret is not emptied"))
 	}
-	content, err := e.content(ctx, values, data)
+	content, err := e.content(ctx, values, data, budget)
 	if err != nil {
 		return nil, err
 	}
 	return content, check(content)
 }
 
-func (s *ExternalSecretSpec) values(ctx context.Context, from func(StoreRef) source) (map[string][]byte, error) {
+func (s *ExternalSecretSpec) values(ctx context.Context, from func(StoreRef) source, budget *template.Budget) (map[string][]byte, error) {
 	values := map[string][]byte{}
 	for i := range s.DataFrom {
 		item, at := &s.DataFrom[i], specPath().Child("dataFrom").Index(i)
-		found, err := item.values(ctx, from(s.storeOf(item.SourceRef)), at)
+		found, err := item.values(ctx, from(s.storeOf(item.SourceRef)), budget, at)
 		if s.isLeftOut(err) {
 			continue
 		}

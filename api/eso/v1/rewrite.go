@@ -3,7 +3,6 @@ package v1
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -16,8 +15,7 @@ import (
 )
 
 // rewrite gives values other keys, step by step.
-func rewrite(steps []Rewrite, values map[string][]byte, at *field.Path) (map[string][]byte, error) {
-	budget := template.NewBudget()
+func rewrite(steps []Rewrite, values map[string][]byte, budget *template.Budget, at *field.Path) (map[string][]byte, error) {
 	for i := range steps {
 		var err error
 		step, at := &steps[i], at.Index(i)
@@ -55,7 +53,8 @@ func (r *TransformRewrite) apply(budget *template.Budget, values map[string][]by
 	})
 }
 
-// rename gives each value another key. Two that become one would lose one.
+// rename gives each value another key. Two that become one would lose one, but
+// for those that lose their key: they are left out.
 func rename(values map[string][]byte, at *field.Path, to func(string) (string, error)) (map[string][]byte, error) {
 	renamed := map[string][]byte{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -63,7 +62,7 @@ func rename(values map[string][]byte, at *field.Path, to func(string) (string, e
 		if err != nil {
 			return nil, wrong(field.Invalid(at, "", err.Error()))
 		}
-		if _, taken := renamed[name]; taken {
+		if _, taken := renamed[name]; taken && name != "" {
 			return nil, wrong(field.Invalid(at, "", fmt.Sprintf("two keys become %q, and one value would be lost", name)))
 		}
 		renamed[name] = values[key]
@@ -76,7 +75,7 @@ func (r *MergeRewrite) apply(values map[string][]byte, at *field.Path) (map[stri
 	if err != nil {
 		return nil, err
 	}
-	if r.Strategy == "JSON" {
+	if r.Strategy == mergeJSON {
 		return r.into(merged, values, at)
 	}
 	made := map[string][]byte{}
@@ -91,7 +90,7 @@ func (r *MergeRewrite) apply(values map[string][]byte, at *field.Path) (map[stri
 // into writes the merged object beside the values that it is made of.
 func (r *MergeRewrite) into(merged map[string]any, values map[string][]byte, at *field.Path) (map[string][]byte, error) {
 	if r.Into == "" {
-		return nil, wrong(field.Required(at.Child("into"), "name the key"))
+		return nil, wrong(field.Required(at.Child("into"), "name the key that gets the JSON"))
 	}
 	var document bytes.Buffer
 	encoder := json.NewEncoder(&document)
@@ -111,7 +110,7 @@ func (r *MergeRewrite) merge(values map[string][]byte, at *field.Path) (map[stri
 	var conflicts []string
 	for _, key := range r.order(values) {
 		value, found := values[key]
-		if !found && r.PriorityPolicy == "IgnoreNotFound" {
+		if !found && r.PriorityPolicy == mergeIgnoreNotFound {
 			continue
 		}
 		object, err := decodeObject(value)
@@ -125,7 +124,7 @@ func (r *MergeRewrite) merge(values map[string][]byte, at *field.Path) (map[stri
 			merged[name] = plainNumbers(object[name])
 		}
 	}
-	if len(conflicts) > 0 && r.ConflictPolicy != "Ignore" {
+	if len(conflicts) > 0 && r.ConflictPolicy != mergeIgnore {
 		slices.Sort(conflicts)
 		return nil, wrong(field.Invalid(at.Child("conflictPolicy"), r.ConflictPolicy, "several values have "+strings.Join(slices.Compact(conflicts), ", ")+"; write Ignore to have the last of them"))
 	}
@@ -142,46 +141,4 @@ func mergeProblem(found bool) string {
 func (r *MergeRewrite) order(values map[string][]byte) []string {
 	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(key string) bool { return slices.Contains(r.Priority, key) })
 	return append(keys, r.Priority...)
-}
-
-const notRegular = "no regular expression"
-
-func compiles(text string) error {
-	if _, err := regexp.Compile(text); err != nil {
-		return errors.New(notRegular)
-	}
-	return nil
-}
-
-// problems is why a rewrite can never be made.
-func (r *Rewrite) problems(at *field.Path) field.ErrorList {
-	if problems := unknownOrMalformed(r.Unknown, r.Malformed, at); len(problems) > 0 {
-		return problems
-	}
-	kinds := 0
-	for _, one := range []bool{r.Regexp != nil, r.Transform != nil, r.Merge != nil} {
-		if one {
-			kinds++
-		}
-	}
-	if kinds != 1 {
-		return field.ErrorList{field.Invalid(at, "", "write one of regexp, transform and merge")}
-	}
-	if err := r.compile(); err != nil {
-		return field.ErrorList{field.Invalid(at, "", err.Error())}
-	}
-	return nil
-}
-
-func (r *Rewrite) compile() error {
-	switch {
-	case r.Regexp != nil:
-		return compiles(r.Regexp.Source)
-	case r.Transform != nil:
-		_, err := template.ParseTransform("transform", r.Transform.Template)
-		return err
-	case r.Merge != nil && r.Merge.Strategy == "JSON" && r.Merge.Into == "":
-		return errors.New("name the key under into")
-	}
-	return nil
 }

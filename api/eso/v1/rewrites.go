@@ -43,6 +43,13 @@ type MergeRewrite struct {
 	PriorityPolicy string   `json:"priorityPolicy,omitempty"`
 }
 
+// What a merge may be told.
+const (
+	mergeJSON           = "JSON"
+	mergeIgnore         = "Ignore"
+	mergeIgnoreNotFound = "IgnoreNotFound"
+)
+
 // FindName selects by a regular expression.
 type FindName struct {
 	RegExp string `json:"regexp,omitempty"`

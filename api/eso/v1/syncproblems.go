@@ -25,7 +25,9 @@ func (s *ExternalSecretSpec) syncProblems(at *field.Path) field.ErrorList {
 	problems = append(problems, s.refreshProblems(at)...)
 	problems = append(problems, s.dataProblems(at.Child("data"))...)
 	for i := range s.DataFrom {
-		problems = append(problems, s.DataFrom[i].problems(at.Child("dataFrom").Index(i))...)
+		item, at := &s.DataFrom[i], at.Child("dataFrom").Index(i)
+		problems = append(problems, s.sourceProblems(item.SourceRef, at)...)
+		problems = append(problems, item.problems(at)...)
 	}
 	return append(problems, s.Target.problems(at.Child("target"))...)
 }
@@ -47,13 +49,12 @@ func (s *ExternalSecretSpec) dataProblems(at *field.Path) field.ErrorList {
 	for i := range s.Data {
 		item, at := &s.Data[i], at.Index(i)
 		problems = append(problems, keyProblems(item.SecretKey, at.Child("secretKey"))...)
-		if seen[item.SecretKey] {
+		// The last of those that Vault holds is taken where others may be missing.
+		if seen[item.SecretKey] && !s.Target.leavesOut() {
 			problems = append(problems, field.Duplicate(at.Child("secretKey"), item.SecretKey))
 		}
 		seen[item.SecretKey] = true
-		if item.SourceRef != nil && item.SourceRef.GeneratorRef != nil {
-			problems = append(problems, generatorProblem(at.Child("sourceRef", "generatorRef")))
-		}
+		problems = append(problems, s.sourceProblems(item.SourceRef, at)...)
 		problems = append(problems, item.RemoteRef.problems(at.Child("remoteRef"))...)
 	}
 	return problems
@@ -70,8 +71,17 @@ func keyProblems(key string, at *field.Path) field.ErrorList {
 	return problems
 }
 
-func generatorProblem(at *field.Path) *field.Error {
-	return field.Forbidden(at, "Countersign runs no generators; "+leaveToESO)
+// sourceProblems: each entry has a store, its own or that of the spec.
+func (s *ExternalSecretSpec) sourceProblems(own *SourceRef, at *field.Path) field.ErrorList {
+	switch {
+	case own != nil && own.GeneratorRef != nil:
+		return field.ErrorList{field.Forbidden(at.Child("sourceRef", "generatorRef"), "Countersign runs no generators; "+leaveToESO)}
+	case own != nil && own.StoreRef == nil:
+		return field.ErrorList{field.Required(at.Child("sourceRef", "storeRef"), "name a store, or leave sourceRef out")}
+	case s.storeOf(own).Name == "":
+		return field.ErrorList{field.Required(at, "name a store under secretStoreRef, or under sourceRef here")}
+	}
+	return nil
 }
 
 func (r *RemoteRef) problems(at *field.Path) field.ErrorList {
@@ -85,17 +95,20 @@ func (r *RemoteRef) problems(at *field.Path) field.ErrorList {
 
 func (s *Strategies) problems(at *field.Path) field.ErrorList {
 	return slices.Concat(
-		oneOf(at.Child("conversionStrategy"), s.ConversionStrategy, "Default", "Unicode", policyNone),
-		oneOf(at.Child("decodingStrategy"), s.DecodingStrategy, policyNone, "Base64", "Base64URL", "Auto"),
+		oneOf(at.Child("conversionStrategy"), s.ConversionStrategy, "Default", "Unicode"),
+		decodingProblems(at.Child("decodingStrategy"), s.DecodingStrategy),
 		oneOf(at.Child("nullBytePolicy"), s.NullBytePolicy, "Ignore", "Fail"),
 	)
+}
+
+func decodingProblems(at *field.Path, strategy string) field.ErrorList {
+	return oneOf(at, strategy, policyNone, "Base64", "Base64URL", "Auto")
 }
 
 func (d *DataFromItem) problems(at *field.Path) field.ErrorList {
 	var problems field.ErrorList
 	switch {
 	case d.SourceRef != nil && d.SourceRef.GeneratorRef != nil:
-		problems = append(problems, generatorProblem(at.Child("sourceRef", "generatorRef")))
 	case d.Extract == nil && d.Find == nil:
 		problems = append(problems, field.Required(at, "write extract or find"))
 	case d.Extract != nil && d.Find != nil:
@@ -119,10 +132,7 @@ func (f *Find) problems(at *field.Path) field.ErrorList {
 		return problems
 	}
 	problems = append(problems, unknownOrMalformed(f.Name.Unknown, f.Name.Malformed, at.Child("name"))...)
-	if err := compiles(f.Name.RegExp); err != nil {
-		problems = append(problems, field.Invalid(at.Child("name", "regexp"), f.Name.RegExp, err.Error()))
-	}
-	return problems
+	return append(problems, regularProblems(f.Name.RegExp, at.Child("name", "regexp"))...)
 }
 
 func unknownOrMalformed(unknown []string, malformed bool, at *field.Path) field.ErrorList {

@@ -24,14 +24,20 @@ func (t *Target) problems(at *field.Path) field.ErrorList {
 		problems = append(problems, field.Forbidden(at.Child("manifest"), "Countersign makes Secrets only; "+leaveToESO))
 	}
 	if t.Name != "" {
-		for _, problem := range validation.IsDNS1123Subdomain(t.Name) {
-			problems = append(problems, field.Invalid(at.Child("name"), t.Name, problem))
-		}
+		problems = append(problems, nameProblems(t.Name, at.Child("name"))...)
 	}
 	if t.Template == nil {
 		return problems
 	}
 	return append(problems, t.Template.problems(at.Child("template"))...)
+}
+
+func nameProblems(name string, at *field.Path) field.ErrorList {
+	var problems field.ErrorList
+	for _, problem := range validation.IsDNS1123Subdomain(name) {
+		problems = append(problems, field.Invalid(at, name, problem))
+	}
+	return problems
 }
 
 // policyProblems: only what is owned may be deleted.
@@ -72,7 +78,7 @@ func metadataProblems(templates map[string]string, at *field.Path) field.ErrorLi
 	var problems field.ErrorList
 	for _, key := range slices.Sorted(maps.Keys(templates)) {
 		if strings.HasPrefix(key, api.ReservedPrefix) {
-			problems = append(problems, reservedKey(at.Key(key), key))
+			problems = append(problems, field.Forbidden(at.Key(key), "it is Countersign's own; leave it out"))
 		}
 		problems = append(problems, templateProblems(templates[key], at.Key(key))...)
 	}

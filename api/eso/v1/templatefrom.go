@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -70,11 +69,11 @@ func (f *filling) keysAndValues(t *TemplateFrom, text string, at *field.Path) er
 	}
 	var values map[string]string
 	if yaml.Unmarshal(made, &values) != nil {
-		// The decoder's error may quote a value.
-		return wrong(field.Invalid(at, "", "what it makes is no YAML of keys and texts; quote numbers"))
+		// The decoder's error may quote a value, as a key may be one.
+		return wrong(field.Invalid(at, "", "what it makes is no YAML of keys and texts"))
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if err := f.put(t.target(), key, []byte(values[key]), t.ValuesDecodingStrategy, at.Key(key)); err != nil {
+		if err := f.put(t.target(), key, []byte(values[key]), t.ValuesDecodingStrategy, at); err != nil {
 			return err
 		}
 	}
@@ -93,20 +92,18 @@ func (t *TemplateFrom) problems(at *field.Path) field.ErrorList {
 	if t.Literal != nil {
 		problems = append(problems, templateProblems(*t.Literal, at.Child("literal"))...)
 	}
-	for name, ref := range map[string]*TemplateRef{"configMap": t.ConfigMap, "secret": t.Secret} {
-		if ref != nil {
-			problems = append(problems, ref.problems(at.Child(name))...)
-		}
-	}
-	return problems
+	problems = append(problems, decodingProblems(at.Child("valuesDecodingStrategy"), t.ValuesDecodingStrategy)...)
+	problems = append(problems, t.ConfigMap.problems(at.Child("configMap"))...)
+	return append(problems, t.Secret.problems(at.Child("secret"))...)
 }
 
 func (r *TemplateRef) problems(at *field.Path) field.ErrorList {
-	var problems field.ErrorList
+	if r == nil {
+		return nil
+	}
+	problems := nameProblems(r.Name, at.Child("name"))
 	for i, item := range r.Items {
-		if as := item.TemplateAs; as != "" && as != onlyValues && as != keysAndValues {
-			problems = append(problems, field.Invalid(at.Child("items").Index(i).Child("templateAs"), as, fmt.Sprintf("write %s or %s", onlyValues, keysAndValues)))
-		}
+		problems = append(problems, oneOf(at.Child("items").Index(i).Child("templateAs"), item.TemplateAs, onlyValues, keysAndValues)...)
 	}
 	return problems
 }

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/countersign/countersign/api/eso/v1/template"
 )
 
 // value is that of an entry of data.
@@ -25,13 +29,13 @@ func (d *DataItem) value(ctx context.Context, from source, at *field.Path) ([]by
 }
 
 // values are those of an entry of dataFrom, by key.
-func (d *DataFromItem) values(ctx context.Context, from source, at *field.Path) (map[string][]byte, error) {
+func (d *DataFromItem) values(ctx context.Context, from source, budget *template.Budget, at *field.Path) (map[string][]byte, error) {
 	if d.Find != nil {
 		found, err := d.Find.values(ctx, from, at.Child("find"))
 		if err != nil {
 			return nil, err
 		}
-		return d.finish(found, &d.Find.Strategies, at, at.Child("find"))
+		return d.finish(found, &d.Find.Strategies, budget, at, at.Child("find"))
 	}
 	if d.Extract == nil {
 		return nil, wrong(field.Required(at, "write extract or find"))
@@ -40,21 +44,25 @@ func (d *DataFromItem) values(ctx context.Context, from source, at *field.Path) 
 	if err != nil {
 		return nil, err
 	}
-	return d.finish(found, &d.Extract.Strategies, at, at.Child("extract"))
+	return d.finish(found, &d.Extract.Strategies, budget, at, at.Child("extract"))
 }
 
 // finish gives values their keys, and decodes them.
-func (d *DataFromItem) finish(found map[string][]byte, how *Strategies, at, strategies *field.Path) (map[string][]byte, error) {
+func (d *DataFromItem) finish(found map[string][]byte, how *Strategies, budget *template.Budget, at, strategies *field.Path) (map[string][]byte, error) {
 	var err error
 	if len(d.Rewrite) > 0 {
-		found, err = rewrite(d.Rewrite, found, at.Child("rewrite"))
+		found, err = rewrite(d.Rewrite, found, budget, at.Child("rewrite"))
 	} else {
 		found, err = convertKeys(how.ConversionStrategy, found, strategies)
 	}
 	if err != nil {
 		return nil, err
 	}
+	// To rewrite a key to nothing is to leave the value out.
 	delete(found, "")
+	if err := checkKeys(found, at); err != nil {
+		return nil, err
+	}
 	decoded := map[string][]byte{}
 	for _, key := range slices.Sorted(maps.Keys(found)) {
 		if decoded[key], err = decodeValue(how.DecodingStrategy, found[key]); err != nil {
@@ -94,9 +102,16 @@ func (s *Strategies) nullBytes(value []byte, at *field.Path) error {
 	return nil
 }
 
+// decodeObject keeps numbers as they are written.
 func decodeObject(text []byte) (map[string]any, error) {
 	var object map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
-	return object, decoder.Decode(&object)
+	if err := decoder.Decode(&object); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return object, nil
 }
