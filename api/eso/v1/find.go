@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// maxFound bounds the secrets of one entry, and maxDepth how far below its
-	// path they are.
+	// maxFound bounds the names that are listed for one entry, folders too, and
+	// maxDepth how far below its path they are.
 	maxFound = 1000
 	maxDepth = 30
 )
@@ -79,8 +79,9 @@ type tree struct {
 
 	values, metadata string
 	at               *field.Path
-	// names are relative to it.
-	names []string
+	// names are relative to it; listed are those and the folders.
+	names  []string
+	listed int
 }
 
 // list adds the names below a folder, which is empty or ends with a slash.
@@ -95,15 +96,16 @@ func (t *tree) list(ctx context.Context, folder string, depth int) error {
 	keys, _ := answer["keys"].([]any)
 	for _, key := range keys {
 		name, _ := key.(string)
-		if strings.HasSuffix(name, "/") {
-			// What was emptied meanwhile is no folder any more.
-			if err := t.list(ctx, folder+name, depth+1); err != nil && !errors.Is(err, api.ErrNothing) {
-				return err
-			}
+		if t.listed++; t.listed > maxFound {
+			return wrong(field.Invalid(t.at, t.metadata, fmt.Sprintf("more than %d secrets and folders; name a path further down", maxFound)))
+		}
+		if !strings.HasSuffix(name, "/") {
+			t.names = append(t.names, folder+name)
 			continue
 		}
-		if t.names = append(t.names, folder+name); len(t.names) > maxFound {
-			return wrong(field.Invalid(t.at, t.metadata, fmt.Sprintf("more than %d secrets; name a path further down", maxFound)))
+		// What was emptied meanwhile is no folder any more.
+		if err := t.list(ctx, folder+name, depth+1); err != nil && !errors.Is(err, api.ErrNothing) {
+			return err
 		}
 	}
 	return nil

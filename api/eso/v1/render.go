@@ -39,7 +39,10 @@ func (e *ExternalSecret) render(ctx context.Context, from func(StoreRef) source,
 	if err != nil {
 		return nil, err
 	}
-	return content, check(content)
+	if err := check(content); err != nil {
+		return nil, err
+	}
+	return content, nil
 }
 
 func (s *ExternalSecretSpec) values(ctx context.Context, from func(StoreRef) source, budget *template.Budget) (map[string][]byte, error) {
