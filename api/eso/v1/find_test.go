@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -19,9 +20,7 @@ func TestFind(t *testing.T) {
 	with := func(more vaultOf) vaultOf {
 		all := vaultOf{}
 		for _, some := range []vaultOf{top, more} {
-			for name, text := range some {
-				all[name] = text
-			}
+			maps.Copy(all, some)
 		}
 		return all
 	}
@@ -101,7 +100,7 @@ func TestFindBounds(t *testing.T) {
 			door := func(_ context.Context, address api.Address, _ *field.Path) (map[string]any, error) {
 				requests++
 				if !address.List {
-					t.Errorf("%q was read", address.Path)
+					return nil, fmt.Errorf("%q was read", address.Path)
 				}
 				return map[string]any{"keys": tc.vault()}, nil
 			}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/tidwall/gjson"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api"
@@ -26,11 +25,14 @@ func (r *RemoteRef) read(ctx context.Context, from source, at *field.Path) ([]by
 	if value, ok := object[r.Property]; ok {
 		return textOf(value)
 	}
-	found := gjson.GetBytes(document, r.Property)
-	if !found.Exists() {
-		return nil, wrong(field.Invalid(at.Child("property"), r.Property, fmt.Sprintf("no such field in %q", r.Key)))
+	text, found, err := evaluate(document, r.Property)
+	if err == nil && !found {
+		err = fmt.Errorf("no such field in %q", r.Key)
 	}
-	return []byte(found.String()), nil
+	if err != nil {
+		return nil, wrong(field.Invalid(at.Child("property"), r.Property, err.Error()))
+	}
+	return text, nil
 }
 
 // object is the secret at a reference's key, or its metadata.

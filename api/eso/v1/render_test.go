@@ -207,7 +207,9 @@ func TestRenderGone(t *testing.T) {
 // An error of a door is not hidden, whatever the policy.
 func TestRenderDoorFails(t *testing.T) {
 	broken := errors.New("sealed")
-	door := func(context.Context, api.Address, *field.Path) (map[string]any, error) { return nil, broken }
+	door := func(context.Context, api.Address, *field.Path) (map[string]any, error) {
+		return map[string]any{"data": map[string]any{"a": canary}}, broken
+	}
 	for name, spec := range map[string]string{
 		"data":     `"data": [{"secretKey": "a", "remoteRef": {"key": "a"}}]`,
 		"extract":  `"dataFrom": [{"extract": {"key": "a"}}]`,
