@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/countersign/countersign/api"
@@ -77,35 +76,32 @@ func (*ExternalSecret) EventReason(ready metav1.Condition, created bool) string 
 	}
 }
 
-// keep puts Countersign's conditions in ESO's words beside those of others.
-func (s *ExternalSecretStatus) keep(conditions []metav1.Condition) {
-	for _, one := range conditions {
-		kept := inWordsOfESO(one)
-		i := slices.IndexFunc(s.Conditions, func(other Condition) bool { return other.Type == kept.Type })
-		if i < 0 {
-			s.Conditions = append(s.Conditions, kept)
-			continue
-		}
-		s.Conditions[i] = kept
+// keep puts Countersign's condition in ESO's words beside those of others.
+func (s *ExternalSecretStatus) keep(ready metav1.Condition) {
+	kept := inWordsOfESO(ready)
+	i := slices.IndexFunc(s.Conditions, func(other Condition) bool { return other.Type == kept.Type })
+	if i < 0 {
+		s.Conditions = append(s.Conditions, kept)
+		return
 	}
+	s.Conditions[i] = kept
 }
 
-// remembered are the conditions that keep has written.
-func (s *ExternalSecretStatus) remembered(generation int64) []metav1.Condition {
-	var found []metav1.Condition
+// ready is the condition that keep has written; nil for none.
+func (s *ExternalSecretStatus) ready(generation int64) *metav1.Condition {
 	for _, one := range s.Conditions {
-		if one.Type == api.ConditionReady || one.Type == api.ConditionAllowed {
-			apimeta.SetStatusCondition(&found, inWordsOfOurs(one, generation))
+		if one.Type == api.ConditionReady {
+			ready := inWordsOfOurs(one, generation)
+			return &ready
 		}
 	}
-	return found
+	return nil
 }
 
 // inWordsOfESO has one reason for all failures: its own is in the message.
 func inWordsOfESO(is metav1.Condition) Condition {
 	kept := Condition{Type: is.Type, Status: is.Status, Reason: is.Reason, Message: is.Message, LastTransitionTime: is.LastTransitionTime}
 	switch {
-	case is.Type != api.ConditionReady:
 	case is.Status == metav1.ConditionFalse:
 		kept.Reason, kept.Message = reasonSyncedError, is.Reason+": "+is.Message
 	case is.Reason == api.ReasonSynced:
@@ -119,13 +115,12 @@ func inWordsOfOurs(is Condition, generation int64) metav1.Condition {
 		Type: is.Type, Status: is.Status, Reason: is.Reason, Message: is.Message,
 		LastTransitionTime: is.LastTransitionTime, ObservedGeneration: generation,
 	}
-	switch {
-	case is.Type != api.ConditionReady:
-	case is.Reason == reasonSyncedError:
+	switch is.Reason {
+	case reasonSyncedError:
 		if reason, message, found := strings.Cut(is.Message, ": "); found {
 			kept.Reason, kept.Message = reason, message
 		}
-	case is.Reason == reasonSynced:
+	case reasonSynced:
 		kept.Reason, kept.Message = api.ReasonSynced, api.MessageSynced
 	}
 	return kept

@@ -28,7 +28,9 @@ func (e *ExternalSecret) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	e.Sync = e.remembered()
-	e.Sync.Conditions = e.Status.remembered(e.Generation)
+	if ready := e.Status.ready(e.Generation); ready != nil {
+		e.Sync.Conditions = append(e.Sync.Conditions, *ready)
+	}
 	return nil
 }
 
@@ -46,12 +48,18 @@ func (e *ExternalSecret) remembered() api.SyncStatus {
 // SyncStatus is what is remembered.
 func (e *ExternalSecret) SyncStatus() *api.SyncStatus { return &e.Sync }
 
-// Keep writes what is remembered into the annotation, and the conditions into
-// the status.
+// Keep writes the Ready condition into the status, and all else that is
+// remembered into the annotation: ESO's CRD has no other conditions.
 func (e *ExternalSecret) Keep() {
-	e.Status.keep(e.Sync.Conditions)
 	kept := state{UID: e.UID, SyncStatus: e.Sync}
 	kept.Conditions = nil
+	for _, one := range e.Sync.Conditions {
+		if one.Type == api.ConditionReady {
+			e.Status.keep(one)
+			continue
+		}
+		kept.Conditions = append(kept.Conditions, one)
+	}
 	text, err := json.Marshal(kept)
 	if err != nil {
 		// A state has nothing that JSON has not.
