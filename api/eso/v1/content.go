@@ -68,6 +68,7 @@ type filling struct {
 	budget    *template.Budget
 	values    map[string]string
 	at        *field.Path
+	held      held
 }
 
 // fill executes what is nearest to the object last: that wins.
@@ -128,6 +129,9 @@ func (f *filling) put(target, key string, value []byte, decoding string, at *fie
 	decoded, err := decodeValue(decoding, value)
 	if err != nil {
 		return wrong(field.Invalid(at, decoding, err.Error()))
+	}
+	if err := f.held.add(decoded, at); err != nil {
+		return err
 	}
 	if problem := problemOf(target, key, string(decoded)); problem != "" {
 		return wrong(field.Invalid(at, "", problem))

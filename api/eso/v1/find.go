@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -64,9 +63,9 @@ func (f *Find) prefix() string {
 // selector tells which names are wanted: a name goes before tags.
 func (f *Find) selector(ctx context.Context, tree *tree, at *field.Path) (func(name string) (bool, error), error) {
 	if f.Name != nil {
-		expression, err := regexp.Compile(f.Name.RegExp)
+		expression, err := compileRegular(f.Name.RegExp)
 		if err != nil {
-			return nil, wrong(field.Invalid(at.Child("name", "regexp"), f.Name.RegExp, notRegular))
+			return nil, wrong(field.Invalid(at.Child("name", "regexp"), f.Name.RegExp, err.Error()))
 		}
 		return func(name string) (bool, error) { return expression.MatchString(f.prefix() + name), nil }, nil
 	}
@@ -82,6 +81,7 @@ type tree struct {
 	// names are relative to it; listed are those and the folders.
 	names  []string
 	listed int
+	held   held
 }
 
 // list adds the names below a folder, which is empty or ends with a slash.
@@ -144,6 +144,8 @@ func (t *tree) take(ctx context.Context, found map[string][]byte, prefix, name s
 	if err != nil {
 		return err
 	}
-	found[prefix+name], err = json.Marshal(object)
-	return err
+	if found[prefix+name], err = json.Marshal(object); err != nil {
+		return err
+	}
+	return t.held.add(found[prefix+name], t.at)
 }

@@ -47,6 +47,7 @@ func (e *ExternalSecret) render(ctx context.Context, from func(StoreRef) source,
 
 func (s *ExternalSecretSpec) values(ctx context.Context, from func(StoreRef) source, budget *template.Budget) (map[string][]byte, error) {
 	values := map[string][]byte{}
+	var held held
 	for i := range s.DataFrom {
 		item, at := &s.DataFrom[i], specPath().Child("dataFrom").Index(i)
 		found, err := item.values(ctx, from(s.storeOf(item.SourceRef)), budget, at)
@@ -54,6 +55,9 @@ func (s *ExternalSecretSpec) values(ctx context.Context, from func(StoreRef) sou
 			continue
 		}
 		if err != nil {
+			return nil, err
+		}
+		if err := held.addAll(found, at); err != nil {
 			return nil, err
 		}
 		maps.Copy(values, found)
@@ -65,6 +69,9 @@ func (s *ExternalSecretSpec) values(ctx context.Context, from func(StoreRef) sou
 			continue
 		}
 		if err != nil {
+			return nil, err
+		}
+		if err := held.add(value, at); err != nil {
 			return nil, err
 		}
 		values[item.SecretKey] = value

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/api/eso/v1/template"
 )
 
@@ -30,14 +30,21 @@ func rewrite(steps []Rewrite, values map[string][]byte, budget *template.Budget,
 		if err != nil {
 			return nil, err
 		}
+		var held held
+		if err := held.addAll(values, at); err != nil {
+			return nil, err
+		}
 	}
 	return values, nil
 }
 
 func (r *RegexpRewrite) apply(values map[string][]byte, at *field.Path) (map[string][]byte, error) {
-	expression, err := regexp.Compile(r.Source)
+	if problems := r.problems(at); len(problems) > 0 {
+		return nil, &api.ValueError{Problems: problems}
+	}
+	expression, err := compileRegular(r.Source)
 	if err != nil {
-		return nil, wrong(field.Invalid(at.Child("source"), r.Source, notRegular))
+		return nil, err
 	}
 	return rename(values, at, func(key string) (string, error) { return expression.ReplaceAllString(key, r.Target), nil })
 }
@@ -53,6 +60,10 @@ func (r *TransformRewrite) apply(budget *template.Budget, values map[string][]by
 	})
 }
 
+// maxRewritten bounds a key between two steps, which may be longer than that of a
+// Secret.
+const maxRewritten = 4096
+
 // rename gives each value another key. Two that become one would lose one, but
 // for those that lose their key: they are left out.
 func rename(values map[string][]byte, at *field.Path, to func(string) (string, error)) (map[string][]byte, error) {
@@ -61,6 +72,9 @@ func rename(values map[string][]byte, at *field.Path, to func(string) (string, e
 		name, err := to(key)
 		if err != nil {
 			return nil, wrong(field.Invalid(at, "", err.Error()))
+		}
+		if len(name) > maxRewritten {
+			return nil, wrong(field.TooLong(at, "", maxRewritten))
 		}
 		if _, taken := renamed[name]; taken && name != "" {
 			return nil, wrong(field.Invalid(at, "", fmt.Sprintf("two keys become %q, and one value would be lost", name)))

@@ -1,14 +1,10 @@
 package v1
 
 import (
-	"regexp"
-
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api/eso/v1/template"
 )
-
-const notRegular = "no regular expression of Go"
 
 // problems is why a rewrite can never be made.
 func (r *Rewrite) problems(at *field.Path) field.ErrorList {
@@ -17,7 +13,7 @@ func (r *Rewrite) problems(at *field.Path) field.ErrorList {
 	}
 	var kinds []field.ErrorList
 	if r.Regexp != nil {
-		kinds = append(kinds, regularProblems(r.Regexp.Source, at.Child("regexp", "source")))
+		kinds = append(kinds, r.Regexp.problems(at.Child("regexp")))
 	}
 	if r.Transform != nil {
 		kinds = append(kinds, r.Transform.problems(at.Child("transform", "template")))
@@ -32,10 +28,18 @@ func (r *Rewrite) problems(at *field.Path) field.ErrorList {
 }
 
 func regularProblems(expression string, at *field.Path) field.ErrorList {
-	if _, err := regexp.Compile(expression); err != nil {
-		return field.ErrorList{field.Invalid(at, expression, notRegular)}
+	if _, err := compileRegular(expression); err != nil {
+		return field.ErrorList{field.Invalid(at, expression, err.Error())}
 	}
 	return nil
+}
+
+func (r *RegexpRewrite) problems(at *field.Path) field.ErrorList {
+	problems := regularProblems(r.Source, at.Child("source"))
+	if len(r.Target) > maxRegular {
+		problems = append(problems, field.TooLong(at.Child("target"), "", maxRegular))
+	}
+	return problems
 }
 
 func (r *TransformRewrite) problems(at *field.Path) field.ErrorList {
