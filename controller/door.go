@@ -56,7 +56,7 @@ func (d *door) read(ctx context.Context, address api.Address, at *field.Path) (m
 	if account := d.grants[granted].ServiceAccount; account != "" {
 		login.Identity.Namespace, login.Identity.Name = d.claim.Namespace, account
 	}
-	answer, err := d.vault.Read(ctx, vault.SessionKey{AuthMount: login.Mount, Role: login.Role, Identity: login.Identity}, address, d.visit)
+	answer, err := d.vault.Read(ctx, login, address, d.visit)
 	if err != nil {
 		return nil, &readError{at, err}
 	}

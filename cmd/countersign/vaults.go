@@ -27,7 +27,7 @@ type openVaults struct {
 func newVaults(mgr ctrl.Manager, settings *config.Settings) (*openVaults, error) {
 	back := &triggers{}
 	opened, err := vault.OpenAll(settings.Vaults, vault.Surroundings{
-		Mint: vault.NewMinter(mgr.GetClient()), Clock: clock.RealClock{},
+		Mint: vault.NewMinter(mgr.GetClient()), Secret: vault.NewSecretReader(mgr.GetAPIReader()), Clock: clock.RealClock{},
 		Metrics: vault.NewMetrics(metrics.Registry), Back: back.pull,
 	})
 	return &openVaults{Vaults: opened, back: back}, err

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	vaultapi "github.com/hashicorp/vault/api"
+
+	"github.com/countersign/countersign/api"
 )
 
 // Reason classes a failure. Conditions and metrics carry it.
@@ -20,7 +22,8 @@ const (
 	ReasonUnavailable Reason = "VaultUnavailable"
 	// ReasonLoginRefused: the role or the ServiceAccount is not accepted.
 	ReasonLoginRefused Reason = "VaultLoginRefused"
-	// ReasonIdentityRefused: the ServiceAccount that is to log in has no token.
+	// ReasonIdentityRefused: the ServiceAccount that is to log in has no token, or
+	// what is to be presented stands in no Secret.
 	ReasonIdentityRefused Reason = "IdentityRefused"
 	// ReasonForbidden: the role's Vault policy does not cover the path.
 	ReasonForbidden Reason = "VaultForbidden"
@@ -49,6 +52,9 @@ func (e *Error) Error() string {
 	}
 	return fmt.Sprintf("%s: %s", e.Path, e.Message)
 }
+
+// Is has a read of nothing be api.ErrNothing.
+func (e *Error) Is(target error) bool { return target == api.ErrNothing && e.Reason == ReasonNotFound }
 
 func isInvalidToken(err error) bool {
 	vaultErr, ok := errors.AsType[*Error](err)

@@ -12,7 +12,7 @@ import (
 // wanted is one read that several objects may want together. Sessions never
 // share: the session is part of it.
 type wanted struct {
-	session SessionKey
+	session api.Login
 	address api.Address
 }
 

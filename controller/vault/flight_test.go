@@ -38,7 +38,7 @@ func (f *fixture) readAs(ctx context.Context, object, role string, guard func(co
 	if guard == nil {
 		guard = func(context.Context) error { return nil }
 	}
-	return f.vault.Read(ctx, SessionKey{AuthMount: "kubernetes", Role: role}, api.Address{Path: "secret/data/x"}, Visit{Object: object, Guard: guard})
+	return f.vault.Read(ctx, f.login(role), api.Address{Path: "secret/data/x"}, Visit{Object: object, Guard: guard})
 }
 
 // boarded waits until a number of visits wait for one flight.
@@ -61,7 +61,7 @@ func (f *fixture) boarded(t *testing.T, number int) {
 // hold takes the session's turn, so that flights wait for their login.
 func (f *fixture) hold(t *testing.T, role string) (release func()) {
 	t.Helper()
-	release, err := f.vault.session(SessionKey{AuthMount: "kubernetes", Role: role}).lock(t.Context())
+	release, err := f.vault.session(f.login(role)).lock(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,21 +36,13 @@ func NewMinter(c client.Client) Minter {
 	}
 }
 
-// jwt is who logs in: the ServiceAccount of the key, or Countersign itself,
-// whose token is read anew each time since the kubelet rotates it.
-func (s *session) jwt(ctx context.Context) (string, error) {
-	if s.key.Identity == (types.NamespacedName{}) {
-		token, err := os.ReadFile(s.vault.settings.TokenFile)
-		if err != nil {
-			return "", &Error{Reason: ReasonUnavailable, Message: fmt.Sprintf("ServiceAccount token: %v", err)}
-		}
-		return strings.TrimSpace(string(token)), nil
-	}
-	token, err := s.vault.mint(ctx, s.key.Identity, s.vault.settings.Audience)
+// ownToken is read anew each time, since the kubelet rotates it.
+func (s *session) ownToken() (string, error) {
+	token, err := os.ReadFile(s.vault.settings.TokenFile)
 	if err != nil {
-		return "", identityError(s.key.Identity, err)
+		return "", &Error{Reason: ReasonUnavailable, Message: fmt.Sprintf("ServiceAccount token: %v", err)}
 	}
-	return token, nil
+	return strings.TrimSpace(string(token)), nil
 }
 
 func identityError(identity types.NamespacedName, err error) *Error {

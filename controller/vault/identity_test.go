@@ -37,7 +37,7 @@ func TestIdentityIsPartOfTheSession(t *testing.T) {
 	reader := types.NamespacedName{Namespace: "team-a", Name: "reader"}
 	other := types.NamespacedName{Namespace: "team-b", Name: "reader"}
 	for _, identity := range []types.NamespacedName{reader, {}, other, reader, other} {
-		key := SessionKey{AuthMount: "kubernetes", Role: "r", Identity: identity}
+		key := api.Login{Mount: "kubernetes", Role: "r", Identity: identity}
 		if _, err := f.vault.Read(t.Context(), key, api.Address{Path: "secret/data/x"}, visit); err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestIdentityErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := open(t, nil)
 			f.vault.mint = func(context.Context, types.NamespacedName, string) (string, error) { return "", tc.err }
-			key := SessionKey{AuthMount: "kubernetes", Role: "r", Identity: types.NamespacedName{Namespace: "team-a", Name: "reader"}}
+			key := api.Login{Mount: "kubernetes", Role: "r", Identity: types.NamespacedName{Namespace: "team-a", Name: "reader"}}
 			_, err := f.vault.Read(t.Context(), key, api.Address{Path: "secret/data/x"}, Visit{Guard: func(context.Context) error { return nil }})
 			vaultErr, ok := errors.AsType[*Error](err)
 			if !ok || vaultErr.Reason != tc.reason || vaultErr.Error() != tc.want {

@@ -11,6 +11,7 @@ type operation string
 const (
 	operationLogin  operation = "login"
 	operationRead   operation = "read"
+	operationList   operation = "list"
 	operationRenew  operation = "renew"
 	operationRevoke operation = "revoke"
 )
@@ -26,7 +27,7 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{registry: registry, requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "countersign_vault_requests_total",
-		Help: "Requests to Vault by operation (login, read, renew, revoke) and result (ok, or the reason of the failure).",
+		Help: "Requests to Vault by operation (login, read, list, renew, revoke) and result (ok, or the reason of the failure).",
 	}, []string{"vault", "operation", "result"}), queued: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "countersign_vault_budget_waiting",
 		Help: "Requests that wait for the budget of a Vault.",

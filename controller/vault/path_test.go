@@ -20,7 +20,7 @@ func FuzzPathIsSentAsItIs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, mount, path string, version int) {
 		door.forget()
 		guard := func(context.Context) error { return nil }
-		_, err := door.vault.Read(t.Context(), SessionKey{AuthMount: mount, Role: "r"},
+		_, err := door.vault.Read(t.Context(), api.Login{Mount: mount, Role: "r"},
 			api.Address{Path: path, Version: version}, Visit{Object: "team-a/app", Guard: guard})
 		login, read := "POST /v1/auth/"+mount+"/login", "GET /v1/"+path
 		if version > 0 {

@@ -3,12 +3,11 @@ package vault
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"time"
 
 	vaultapi "github.com/hashicorp/vault/api"
-	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/countersign/countersign/api"
 )
 
 const (
@@ -23,21 +22,11 @@ const (
 	freshFor = 5 * time.Minute
 )
 
-// SessionKey is what one login is for, within one Vault and its namespace.
-type SessionKey struct {
-	// AuthMount is the mount of the Kubernetes auth method, without "auth/".
-	AuthMount string
-	// Role is the role to log in with.
-	Role string
-	// Identity is the ServiceAccount that logs in; empty is Countersign's own.
-	Identity types.NamespacedName
-}
-
 // session is one login, shared by everybody who needs it. It is left to expire
 // when nobody does.
 type session struct {
 	vault *Vault
-	key   SessionKey
+	key   api.Login
 	// turn is held by the one who looks or logs in; the others wait for it, or
 	// give up with their context.
 	turn chan struct{}
@@ -65,9 +54,13 @@ type token struct {
 	renewable bool
 	// batch tokens cannot be revoked.
 	batch bool
+	// borrowed is a token that was not got by a login: somebody else's.
+	borrowed bool
+	// client presents the certificate that the token is bound to; nil is any.
+	client *vaultapi.Client
 }
 
-func newSession(v *Vault, key SessionKey) *session {
+func newSession(v *Vault, key api.Login) *session {
 	return &session{vault: v, key: key, turn: make(chan struct{}, 1)}
 }
 
@@ -121,7 +114,7 @@ func (s *session) isFresh(t token, now time.Time) bool {
 // logIn replaces the token. A failure that is Vault's is remembered for a
 // moment, one of the visit's own guard is not.
 func (s *session) logIn(ctx context.Context, from sender) (token, error) {
-	auth, err := s.requestLogin(ctx, from)
+	got, err := s.newToken(ctx, from)
 	s.failure = failure{}
 	if err != nil {
 		if vaultErr, isVaults := errors.AsType[*Error](err); isVaults && !vaultErr.unsent {
@@ -129,7 +122,7 @@ func (s *session) logIn(ctx context.Context, from sender) (token, error) {
 		}
 		return token{}, err
 	}
-	s.current = auth.token(s.vault.clock.Now())
+	s.current = got
 	return s.current, nil
 }
 
@@ -146,12 +139,12 @@ func (s *session) failureHolds(now time.Time) bool {
 // https://developer.hashicorp.com/vault/api-docs/auth/token#renew-a-token-self
 func (s *session) renew(ctx context.Context, from sender) bool {
 	var answer loginAnswer
-	err := s.vault.post(ctx, from.errand(operationRenew, "auth/token/renew-self"), s.current.value, nil, &answer)
+	err := s.vault.post(ctx, from.errand(operationRenew, "auth/token/renew-self"), s.envoy(s.current), nil, &answer)
 	if err != nil {
 		return false
 	}
 	renewed := answer.Auth.token(s.vault.clock.Now())
-	renewed.value, renewed.issued, renewed.life = s.current.value, s.current.issued, s.current.life
+	renewed.value, renewed.issued, renewed.life, renewed.client = s.current.value, s.current.issued, s.current.life, s.current.client
 	if !s.isFresh(renewed, s.vault.clock.Now()) {
 		return false
 	}
@@ -170,7 +163,12 @@ func (s *session) replace(ctx context.Context, from sender, refused token) (toke
 		s.current = token{}
 	}
 	unlock()
-	return s.token(ctx, from)
+	got, err := s.token(ctx, from)
+	if err == nil && got.borrowed && got.value == refused.value {
+		s.distrust(ctx, refused)
+		return token{}, unknownToken(s.key)
+	}
+	return got, err
 }
 
 // distrust gives a token up that has just taken the place of a refused one and
@@ -216,16 +214,16 @@ func (s *session) revoke(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if s.leasesDependOn || s.current.batch || !s.current.isAlive(s.vault.clock.Now()) {
+	if s.leasesDependOn || s.current.batch || s.current.borrowed || !s.current.isAlive(s.vault.clock.Now()) {
 		return nil
 	}
 	from := sender{guard: func(context.Context) error { return nil }, object: func() string { return "" }}
-	err = s.vault.post(ctx, from.errand(operationRevoke, "auth/token/revoke-self"), s.current.value, nil, nil)
+	err = s.vault.post(ctx, from.errand(operationRevoke, "auth/token/revoke-self"), s.envoy(s.current), nil, nil)
 	s.current = token{}
 	return err
 }
 
-func (s *session) loginPath() string { return "auth/" + s.key.AuthMount + "/login" }
+func (s *session) loginPath() string { return "auth/" + s.key.Mount + "/login" }
 
 // loginAnswer is the part of a login's or renewal's answer that matters.
 type loginAnswer struct {
@@ -246,40 +244,4 @@ func (a auth) token(now time.Time) token {
 		t.expires, t.life = now.Add(ttl), ttl
 	}
 	return t
-}
-
-// requestLogin presents a ServiceAccount token.
-// https://developer.hashicorp.com/vault/api-docs/auth/kubernetes#login
-func (s *session) requestLogin(ctx context.Context, from sender) (*auth, error) {
-	jwt, err := s.jwt(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var answer loginAnswer
-	body := map[string]string{"role": s.key.Role, "jwt": jwt}
-	e := from.errand(operationLogin, s.loginPath())
-	e.about = fmt.Sprintf("login %+v", s.key)
-	err = s.vault.post(ctx, e, "", body, &answer)
-	if err == nil && answer.Auth.ClientToken == "" {
-		err = &Error{Reason: ReasonUnexpectedAnswer, Path: s.loginPath(), Message: "Vault answered a login without a token"}
-	}
-	return &answer.Auth, err
-}
-
-// post sends one request that is not a read.
-func (v *Vault) post(ctx context.Context, e *errand, token string, body, into any) error {
-	client, err := v.client.CloneWithHeaders()
-	if err != nil {
-		return err
-	}
-	client.SetToken(token)
-	request := client.NewRequest(http.MethodPost, "/v1/"+e.path)
-	if body != nil {
-		if err := request.SetJSONBody(body); err != nil {
-			return err
-		}
-	}
-	return v.exchange(ctx, e, into, func(ctx context.Context) (*vaultapi.Response, error) {
-		return client.RawRequestWithContext(ctx, request) //nolint:staticcheck // The successor parses the answer without a bound.
-	})
 }

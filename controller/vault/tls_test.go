@@ -102,7 +102,7 @@ func TestTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			visit := Visit{Object: "a/b", Guard: func(context.Context) error { return nil }}
-			_, err = opened.Read(t.Context(), SessionKey{AuthMount: "kubernetes", Role: "r"}, api.Address{Path: "secret/data/x"}, visit)
+			_, err = opened.Read(t.Context(), api.Login{Mount: "kubernetes", Role: "r"}, api.Address{Path: "secret/data/x"}, visit)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want %q", err, tc.want)
 			}
@@ -110,7 +110,7 @@ func TestTLS(t *testing.T) {
 	}
 	// Another certificate in the same files is the next handshake's.
 	issue(t, "stranger", at("client.crt"), at("client.key"))
-	transport, err := newTransport(good)
+	transport, err := newTransport(good, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,8 @@ type transport struct {
 	vault *url.URL
 }
 
-func newTransport(settings config.Vault) (*transport, error) {
+// newTransport shows the certificate of a session, or the operator's.
+func newTransport(settings config.Vault, own *tls.Certificate) (*transport, error) {
 	vault, err := url.Parse(settings.Address)
 	if err != nil {
 		return nil, fmt.Errorf("address: %w", err)
@@ -54,7 +55,10 @@ func newTransport(settings config.Vault) (*transport, error) {
 		}
 		base.TLSClientConfig.RootCAs = pool
 	}
-	if settings.ClientCertFile != "" {
+	switch {
+	case own != nil:
+		base.TLSClientConfig.Certificates = []tls.Certificate{*own}
+	case settings.ClientCertFile != "":
 		base.TLSClientConfig.GetClientCertificate = clientCertificate(settings)
 	}
 	return &transport{base: base, vault: vault}, nil

@@ -3,7 +3,6 @@ package vault
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,16 +26,19 @@ type Vault struct {
 	clock    clock.PassiveClock
 	metrics  *Metrics
 	mint     Minter
+	secrets  SecretReader
 	name     string
 
 	mu       sync.Mutex
-	sessions map[SessionKey]*session
+	sessions map[api.Login]*session
 }
 
 // Surroundings are what all doors share.
 type Surroundings struct {
 	// Mint makes tokens of tenants' ServiceAccounts.
-	Mint    Minter
+	Mint Minter
+	// Secret reads what tenants log in with.
+	Secret  SecretReader
 	Clock   clock.PassiveClock
 	Metrics *Metrics
 	// Back is called when a Vault that was away answers again.
@@ -45,7 +47,7 @@ type Surroundings struct {
 
 // Open makes the door; it sends nothing.
 func Open(name string, settings config.Vault, around Surroundings) (*Vault, error) {
-	transport, err := newTransport(settings)
+	transport, err := newTransport(settings, nil)
 	if err != nil {
 		return nil, fmt.Errorf("vault %q: %w", name, err)
 	}
@@ -55,11 +57,11 @@ func Open(name string, settings config.Vault, around Surroundings) (*Vault, erro
 	}
 	v := &Vault{
 		name: name, settings: settings, client: client,
-		clock: around.Clock, metrics: around.Metrics, mint: around.Mint,
+		clock: around.Clock, metrics: around.Metrics, mint: around.Mint, secrets: around.Secret,
 		budget:   newBudget(settings.RequestsPerSecond, settings.Burst),
 		breaker:  newBreaker(around.Clock, around.Back),
 		airport:  &airport{boarding: map[wanted]*flight{}},
-		sessions: map[SessionKey]*session{},
+		sessions: map[api.Login]*session{},
 	}
 	around.Metrics.watch(name, v)
 	return v, nil
@@ -80,15 +82,12 @@ func newClient(settings config.Vault, transport http.RoundTripper) (*vaultapi.Cl
 	}
 	client.ClearToken()
 	client.SetHeaders(http.Header{vaultapi.RequestHeaderName: {"true"}})
-	if settings.Namespace != "" {
-		client.SetNamespace(settings.Namespace)
-	}
 	return client, nil
 }
 
 // Read gets what is at an address. Reads of one address through one session
 // that are wanted together are one request.
-func (v *Vault) Read(ctx context.Context, key SessionKey, address api.Address, visit Visit) (*Answer, error) {
+func (v *Vault) Read(ctx context.Context, key api.Login, address api.Address, visit Visit) (*Answer, error) {
 	what := wanted{session: key, address: address}
 	for {
 		mine, aboard, opened := v.airport.board(ctx, what, visit)
@@ -116,7 +115,7 @@ func (v *Vault) fly(ctx context.Context, f *flight) (*Answer, error) {
 		return nil, err
 	}
 	answer, err := v.read(ctx, using, f)
-	if isInvalidToken(err) || isForbidden(err) && using.isOld(v.clock.Now()) {
+	if isInvalidToken(err) || isForbidden(err) && using.isOld(v.clock.Now()) && !using.borrowed {
 		if using, err = session.replace(ctx, toLogIn, using); err != nil {
 			return nil, err
 		}
@@ -133,18 +132,15 @@ func (v *Vault) fly(ctx context.Context, f *flight) (*Answer, error) {
 
 // read sends one request. Numbers stay as Vault wrote them.
 func (v *Vault) read(ctx context.Context, using token, f *flight) (*Answer, error) {
-	client, err := v.client.CloneWithHeaders()
+	from := envoy{client: v.clientOf(using), token: using.value, namespace: f.what.session.Namespace}
+	client, err := from.clone()
 	if err != nil {
 		return nil, err
 	}
-	client.SetToken(using.value)
-	var query map[string][]string
-	if version := f.what.address.Version; version > 0 {
-		query = map[string][]string{"version": {strconv.Itoa(version)}}
-	}
+	op, query := queryOf(f.what.address)
 	path := f.what.address.Path
 	var answer readAnswer
-	e := sender{guard: f.mayRead, object: f.objects}.errand(operationRead, path)
+	e := sender{guard: f.mayRead, object: f.objects}.errand(op, path)
 	err = v.exchange(ctx, e, &answer, func(ctx context.Context) (*vaultapi.Response, error) {
 		return client.Logical().ReadRawWithDataWithContext(ctx, path, query)
 	})
@@ -154,75 +150,16 @@ func (v *Vault) read(ctx context.Context, using token, f *flight) (*Answer, erro
 	return answer.answer(v.clock.Now(), using), err
 }
 
-// exchange waits for the budget, sends unless Vault is away, and decodes. Every
-// way to Vault is through it.
-func (v *Vault) exchange(ctx context.Context, e *errand, into any, send func(context.Context) (*vaultapi.Response, error)) error {
-	if !v.breaker.mayTry() {
-		return v.away(e)
+// queryOf is how a version, or a list, is asked for.
+// https://developer.hashicorp.com/vault/api-docs#api-operations
+func queryOf(address api.Address) (operation, map[string][]string) {
+	switch {
+	case address.List:
+		return operationList, map[string][]string{"list": {"true"}}
+	case address.Version > 0:
+		return operationRead, map[string][]string{"version": {strconv.Itoa(address.Version)}}
 	}
-	if err := v.waitForBudget(ctx, e); err != nil {
-		return err
-	}
-	if !v.breaker.allow() {
-		return v.away(e)
-	}
-	ctx, cancel := context.WithTimeout(ctx, v.settings.Timeout.Duration)
-	defer cancel()
-	response, err := send(withErrand(ctx, e))
-	if response != nil {
-		defer func() { _ = response.Body.Close() }()
-	}
-	if err == nil {
-		err = decode(response, into)
-	}
-	health := healthOf(err)
-	v.judge(e, health)
-	if err = classify(e, err); health >= healthPoor && v.breaker.isOpen() {
-		err = asAway(err)
-	}
-	v.metrics.observe(v.name, e.op, err)
-	return err
-}
-
-func (v *Vault) waitForBudget(ctx context.Context, e *errand) error {
-	defer v.metrics.waiting(v.name)()
-	if err := v.budget.wait(ctx); err != nil {
-		return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "waiting for the request budget: " + err.Error(), unsent: true}
-	}
-	return nil
-}
-
-func (v *Vault) away(e *errand) error {
-	return &Error{Reason: ReasonUnavailable, Path: e.path, Message: "Vault is away; waiting until it answers again", unsent: true}
-}
-
-// judge tells the breaker how a request ended.
-func (v *Vault) judge(e *errand, of health) {
-	switch of {
-	case healthUnknown:
-		v.breaker.abandoned()
-	case healthGood:
-		v.breaker.succeeded()
-	case healthPoor:
-		v.breaker.failed(e.about, false, e.retryAfter)
-	case healthGone:
-		v.breaker.failed(e.about, true, e.retryAfter)
-	}
-}
-
-func decode(response *vaultapi.Response, into any) error {
-	if into == nil && response.StatusCode == http.StatusNoContent {
-		return nil
-	}
-	if response.StatusCode != http.StatusOK {
-		return &vaultapi.ResponseError{StatusCode: response.StatusCode}
-	}
-	decoder := json.NewDecoder(response.Body)
-	decoder.UseNumber()
-	if err := decoder.Decode(into); err != nil {
-		return errors.Join(errBadAnswer, err)
-	}
-	return nil
+	return operationRead, nil
 }
 
 // SetBudget changes the highest request rate, at once and for those who wait.
@@ -231,7 +168,7 @@ func (v *Vault) SetBudget(perSecond float64, burst int) {
 }
 
 // session is the one of a key, made on first use.
-func (v *Vault) session(key SessionKey) *session {
+func (v *Vault) session(key api.Login) *session {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.sessions[key] == nil {

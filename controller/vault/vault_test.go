@@ -96,8 +96,14 @@ func (f *fixture) read(t *testing.T, path string, guard func(context.Context) er
 	if guard == nil {
 		guard = func(context.Context) error { return nil }
 	}
-	return f.vault.Read(t.Context(), SessionKey{AuthMount: "kubernetes", Role: "r"},
+	return f.vault.Read(t.Context(), f.login("r"),
 		api.Address{Path: path}, Visit{Object: "team-a/app", Guard: guard})
+}
+
+// login is Countersign's own, where the Vault's namespace is.
+func (f *fixture) login(role string) api.Login {
+	namespace := f.vault.settings.Namespace
+	return api.Login{Mount: "kubernetes", Role: role, Namespace: namespace, AuthNamespace: namespace}
 }
 
 func reasonOf(err error) Reason {
@@ -156,7 +162,7 @@ func TestReadRefusesWhatWouldBeSentDifferently(t *testing.T) {
 func TestPinnedVersionIsAQuery(t *testing.T) {
 	f := open(t, nil)
 	visit := Visit{Object: "a/b", Guard: func(context.Context) error { return nil }}
-	if _, err := f.vault.Read(t.Context(), SessionKey{AuthMount: "kubernetes", Role: "r"}, api.Address{Path: "secret/data/x", Version: 7}, visit); err != nil {
+	if _, err := f.vault.Read(t.Context(), api.Login{Mount: "kubernetes", Role: "r"}, api.Address{Path: "secret/data/x", Version: 7}, visit); err != nil {
 		t.Fatal(err)
 	}
 	if got := f.seen()[1]; got != readLine+"?version=7" {
