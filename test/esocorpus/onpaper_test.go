@@ -1,4 +1,4 @@
-package v1
+package esocorpus
 
 import (
 	"context"
@@ -12,26 +12,29 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api"
+	esov1 "github.com/countersign/countersign/api/eso/v1"
 	"github.com/countersign/countersign/policy"
-	"github.com/countersign/countersign/test/esocorpus"
 )
 
 // The corpus has what ESO makes of its objects, recorded. What is rendered here
 // of the same objects is the same, or is an error where that is one: that much
-// without a cluster, and so at each change. test/esocorpus has the whole of it.
+// without a cluster, and so at each change.
 func TestRenderCorpus(t *testing.T) {
-	cases, err := esocorpus.Load("../../../test/esocorpus/testdata/cases")
+	cases, err := Load("testdata/cases")
 	if err != nil {
 		t.Fatal(err)
 	}
 	compared := 0
 	for _, one := range cases {
 		t.Run(one.Name, func(t *testing.T) {
-			scene := &corpusScene{T: t, Case: one, world: worldOf(t, oursStore(store("vault", kv2)))}
-			compared += scene.compare()
+			paper := &onPaper{T: t, Case: one, data: map[api.DataRef]map[string][]byte{}}
+			compared += paper.compare()
 		})
 	}
 	if compared < 100 {
@@ -39,19 +42,49 @@ func TestRenderCorpus(t *testing.T) {
 	}
 }
 
-// corpusScene is a case, and the cluster that it happens in.
-type corpusScene struct {
+// onPaper is a case without a cluster.
+type onPaper struct {
 	*testing.T
-	esocorpus.Case
+	Case
 
-	world   *world
-	objects []*ExternalSecret
+	stores  []api.Guarded
+	objects []*esov1.ExternalSecret
 	data    map[api.DataRef]map[string][]byte
 }
 
+// Operator implements api.Surroundings.
+func (*onPaper) Operator() api.Operator {
+	return api.Operator{StoreClass: paperClass, Vaults: map[string]api.Vault{"default": {Address: paperVault, Audience: "vault"}}}
+}
+
+// Find implements api.Surroundings.
+func (s *onPaper) Find(_ context.Context, to api.Referent) ([]api.Guarded, error) {
+	var found []api.Guarded
+	for _, store := range s.stores {
+		if to.Means(store.GetObjectKind().GroupVersionKind(), store) {
+			found = append(found, store)
+		}
+	}
+	return found, nil
+}
+
+// Namespaces implements api.Surroundings.
+func (s *onPaper) Namespaces(_ context.Context, selector labels.Selector) ([]string, error) {
+	if selector.Matches(labels.Set{"kubernetes.io/metadata.name": s.Name}) {
+		return []string{s.Name}, nil
+	}
+	return nil, nil
+}
+
+const (
+	paperClass = "countersign"
+	paperVault = "https://vault.example:8200"
+)
+
 // compare answers how many Secrets were.
-func (s *corpusScene) compare() int {
-	s.data = map[api.DataRef]map[string][]byte{}
+func (s *onPaper) compare() int {
+	store := defaultStore()
+	s.add(&store)
 	for i := range s.Objects {
 		s.add(&s.Objects[i])
 	}
@@ -60,7 +93,7 @@ func (s *corpusScene) compare() int {
 		content, err := s.render(object)
 		switch {
 		case s.Differs != nil && s.Differs.Refused != "":
-			if !strings.Contains(message(err), s.Differs.Refused) {
+			if !strings.Contains(fmt.Sprint(err), s.Differs.Refused) {
 				s.Errorf("%s is not refused: %v", object.Name, err)
 			}
 		case err != nil:
@@ -72,18 +105,20 @@ func (s *corpusScene) compare() int {
 	return compared
 }
 
-func (s *corpusScene) add(object *unstructured.Unstructured) {
+func (s *onPaper) add(object *unstructured.Unstructured) {
 	switch object.GetKind() {
 	case "ConfigMap", "Secret":
-		s.data[api.DataRef{ConfigMap: object.GetKind() == "ConfigMap", Namespace: "team-a", Name: object.GetName()}] = dataIn(object)
-	case KindSecretStore, KindClusterSecretStore:
-		s.set(object, "countersign", "spec", "controller")
-		for name, value := range map[string]any{"server": "https://vault.example:8200", "auth": map[string]any{"kubernetes": map[string]any{"mountPath": "kubernetes", "role": "reader"}}} {
+		s.data[api.DataRef{ConfigMap: object.GetKind() == "ConfigMap", Namespace: s.Name, Name: object.GetName()}] = dataIn(object)
+	case kindStore, kindClusterStore:
+		s.set(object, paperClass, "spec", "controller")
+		for name, value := range map[string]any{"server": paperVault, "auth": map[string]any{"kubernetes": map[string]any{"mountPath": "kubernetes", "role": "reader"}}} {
 			s.set(object, value, "spec", "provider", "vault", name)
 		}
-		s.world.objects = append(s.world.objects, decode(s.T, s.text(object)))
-	case "ExternalSecret":
-		s.objects = append(s.objects, synced(s.T, s.text(object)))
+		s.stores = append(s.stores, s.decode(object))
+	case kindExternalSecret:
+		if decoded, ok := s.decode(object).(*esov1.ExternalSecret); ok {
+			s.objects = append(s.objects, decoded)
+		}
 	}
 }
 
@@ -98,26 +133,38 @@ func dataIn(object *unstructured.Unstructured) map[string][]byte {
 	return data
 }
 
-func (s *corpusScene) set(object *unstructured.Unstructured, value any, path ...string) {
+func (s *onPaper) set(object *unstructured.Unstructured, value any, path ...string) {
 	if err := unstructured.SetNestedField(object.Object, value, path...); err != nil {
 		s.Fatal(err)
 	}
 }
 
-func (s *corpusScene) text(object *unstructured.Unstructured) string {
-	if object.GetKind() != KindClusterSecretStore {
-		object.SetNamespace("team-a")
+func (s *onPaper) decode(object *unstructured.Unstructured) api.Guarded {
+	if object.GetKind() != kindClusterStore {
+		object.SetNamespace(s.Name)
 	}
 	text, err := object.MarshalJSON()
 	if err != nil {
 		s.Fatal(err)
 	}
-	return string(text)
+	scheme := runtime.NewScheme()
+	if err := esov1.AddToScheme(scheme); err != nil {
+		s.Fatal(err)
+	}
+	decoded, err := runtime.Decode(serializer.NewCodecFactory(scheme).UniversalDeserializer(), text)
+	if err != nil {
+		s.Fatal(err)
+	}
+	guarded, ok := decoded.(api.Guarded)
+	if !ok {
+		s.Fatalf("%T is not guarded", decoded)
+	}
+	return guarded
 }
 
 // render is a plan's, whose problems are errors too.
-func (s *corpusScene) render(object *ExternalSecret) (*api.Content, error) {
-	plan, err := object.Plan(s.Context(), s.world)
+func (s *onPaper) render(object *esov1.ExternalSecret) (*api.Content, error) {
+	plan, err := object.Plan(s.Context(), s)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +189,23 @@ func (s *corpusScene) render(object *ExternalSecret) (*api.Content, error) {
 	}})
 }
 
+// nothing is what Vault does not hold.
+const nothing = ""
+
+// covers reports whether a read asks for a name.
+func covers(read *policy.Read, name string) bool {
+	folder, isList := strings.CutPrefix(name, "list ")
+	switch {
+	case isList:
+		return read.Subtree && strings.HasPrefix(folder+"/", read.ListPath()+"/")
+	case read.Subtree:
+		return strings.HasPrefix(name, read.Path+"/")
+	}
+	return name == read.Path
+}
+
 // answer is Vault's: of a version, of metadata, or of what is below.
-func (s *corpusScene) answer(claim *policy.Claim, address api.Address, at *field.Path) (map[string]any, error) {
+func (s *onPaper) answer(claim *policy.Claim, address api.Address, at *field.Path) (map[string]any, error) {
 	name := address.Path
 	if address.List {
 		name = "list " + name
@@ -168,10 +230,13 @@ func (s *corpusScene) answer(claim *policy.Claim, address api.Address, at *field
 	if text == nothing {
 		return nil, fmt.Errorf("%s: %w", at, api.ErrNothing)
 	}
-	return decodeObject([]byte(text))
+	answer := map[string]any{}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	return answer, decoder.Decode(&answer)
 }
 
-func (s *corpusScene) list(folder string) string {
+func (s *onPaper) list(folder string) string {
 	names := map[string]bool{}
 	for full := range s.Vault {
 		if rest, below := strings.CutPrefix(full, folder); below {
@@ -185,17 +250,17 @@ func (s *corpusScene) list(folder string) string {
 	if len(names) == 0 {
 		return nothing
 	}
-	return keys(slices.Sorted(maps.Keys(names))...)
+	return s.json(map[string]any{"keys": slices.Sorted(maps.Keys(names))})
 }
 
-func versionsOf(stored esocorpus.Stored) []map[string]any {
+func versionsOf(stored Stored) []map[string]any {
 	if stored.Versions == nil && stored.Data != nil {
 		return []map[string]any{stored.Data}
 	}
 	return stored.Versions
 }
 
-func (s *corpusScene) metadata(stored esocorpus.Stored) string {
+func (s *onPaper) metadata(stored Stored) string {
 	versions := versionsOf(stored)
 	if versions == nil {
 		return nothing
@@ -203,7 +268,7 @@ func (s *corpusScene) metadata(stored esocorpus.Stored) string {
 	return s.json(map[string]any{"created_time": "2026-01-02T03:04:05Z", "current_version": len(versions), "delete_version_after": "0s", "custom_metadata": stored.Metadata})
 }
 
-func (s *corpusScene) value(stored esocorpus.Stored, version int, kv2 bool) string {
+func (s *onPaper) value(stored Stored, version int, kv2 bool) string {
 	versions := versionsOf(stored)
 	if version == 0 {
 		version = len(versions)
@@ -219,10 +284,10 @@ func (s *corpusScene) value(stored esocorpus.Stored, version int, kv2 bool) stri
 	if err := json.Unmarshal([]byte(s.json(versions[version-1])), &held); err != nil {
 		s.Fatal(err)
 	}
-	return kv(s.json(held))
+	return s.json(map[string]any{"data": held, "metadata": map[string]any{"version": version}})
 }
 
-func (s *corpusScene) json(value any) string {
+func (s *onPaper) json(value any) string {
 	text, err := json.Marshal(value)
 	if err != nil {
 		s.Fatal(err)
@@ -230,13 +295,18 @@ func (s *corpusScene) json(value any) string {
 	return string(text)
 }
 
+func textsOf(data map[string][]byte) map[string]string {
+	texts := map[string]string{}
+	for name, value := range data {
+		texts[name] = string(value)
+	}
+	return texts
+}
+
 // fails compares an error with what the object has to say. Where nothing is made
 // of nothing, that is one here, and none to ESO.
-func (s *corpusScene) fails(object *ExternalSecret, err error) {
-	want := s.Want.Ready
-	if other, differs := s.Want.Others[object.Name]; differs {
-		want = other
-	}
+func (s *onPaper) fails(object *esov1.ExternalSecret, err error) {
+	want := s.Want.readyOf(object.Name)
 	if _, made := s.Want.Secrets[object.SecretName()]; made && want.Status != "False" {
 		s.Errorf("%s fails: %v", object.Name, err)
 	}
@@ -244,9 +314,9 @@ func (s *corpusScene) fails(object *ExternalSecret, err error) {
 
 // same compares a Secret that is the object's alone. What is in one that is
 // somebody else's, too, is there at least.
-func (s *corpusScene) same(object *ExternalSecret, content *api.Content) int {
+func (s *onPaper) same(object *esov1.ExternalSecret, content *api.Content) int {
 	want, exists := s.Want.Secrets[object.SecretName()]
-	if !exists && !content.Gone && !slices.Contains(s.othersRefuse(), s.Name) && object.Spec.Target.creation() != api.CreateNone && object.Spec.Target.creation() != api.MergeOnly {
+	if !exists && !content.Gone && !slices.Contains(s.othersRefuse(), s.Name) && object.Spec.Target.CreationPolicy != string(api.CreateNone) && object.Spec.Target.CreationPolicy != string(api.MergeOnly) {
 		s.Errorf("%s makes a Secret: %v", object.Name, slices.Sorted(maps.Keys(content.Data)))
 	}
 	if !exists || content.Gone {
@@ -257,15 +327,15 @@ func (s *corpusScene) same(object *ExternalSecret, content *api.Content) int {
 	for name, value := range want.Binary {
 		data[name] = string(value)
 	}
-	if object.Spec.Target.creation().Merges() || len(s.data[api.DataRef{Namespace: "team-a", Name: object.SecretName()}]) > 0 {
-		for name, text := range dataOf(content) {
+	if api.Creation(object.Spec.Target.CreationPolicy).Merges() || len(s.data[api.DataRef{Namespace: s.Name, Name: object.SecretName()}]) > 0 {
+		for name, text := range textsOf(content.Data) {
 			if text != data[name] {
 				s.Errorf("%s is %q, not %q", name, text, data[name])
 			}
 		}
 		return 1
 	}
-	if diff := cmp.Diff(data, dataOf(content)); diff != "" {
+	if diff := cmp.Diff(data, textsOf(content.Data)); diff != "" {
 		s.Error(diff)
 	}
 	kind := want.Type
@@ -289,6 +359,6 @@ func (s *corpusScene) same(object *ExternalSecret, content *api.Content) int {
 
 // othersRefuse are cases that fail of what is not there: Vault's policies, and
 // the apiserver.
-func (*corpusScene) othersRefuse() []string {
+func (*onPaper) othersRefuse() []string {
 	return []string{"vault-denies", "template-type-refused-by-apiserver"}
 }
