@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/countersign/countersign/api"
@@ -52,16 +53,22 @@ func (d *door) read(ctx context.Context, address api.Address, at *field.Path) (m
 	if granted < 0 {
 		return nil, &readError{at, &notAskedError{address.Path}}
 	}
-	login := d.login
-	if account := d.grants[granted].ServiceAccount; account != "" {
-		login.Identity.Namespace, login.Identity.Name = d.claim.Namespace, account
-	}
-	answer, err := d.vault.Read(ctx, login, address, d.visit)
+	answer, err := d.vault.Read(ctx, d.loginOf(granted), address, d.visit)
 	if err != nil {
 		return nil, &readError{at, err}
 	}
 	d.answers[address], d.order = answer, append(d.order, address)
 	return answer.Data, nil
+}
+
+// loginOf a read is as the object says, or as the ServiceAccount of its own
+// namespace that the rule names.
+func (d *door) loginOf(granted int) api.Login {
+	login, account := d.login, d.grants[granted].ServiceAccount
+	if account != "" && login.Identity == (types.NamespacedName{}) {
+		login.Identity = types.NamespacedName{Namespace: d.claim.Namespace, Name: account}
+	}
+	return login
 }
 
 // grantOf is the index of the read that asks for an address; -1 is none. A

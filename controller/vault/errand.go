@@ -22,6 +22,8 @@ type errand struct {
 	path string
 	// about is what a failure says nothing beyond: the path, or the login.
 	about string
+	// ownConnection: it shows a certificate that a tenant wrote.
+	ownConnection bool
 	// guard and object are asked right before the bytes leave.
 	guard  func(context.Context) error
 	object func() string

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 
@@ -80,6 +81,16 @@ const (
 	healthGone
 )
 
+// healthOf says nothing of Vault where a tenant's certificate may be what is
+// wrong with the connection: that must not hold up everybody else.
+func (e *errand) healthOf(err error) health {
+	var response *vaultapi.ResponseError
+	if e.ownConnection && err != nil && !errors.As(err, &response) {
+		return healthUnknown
+	}
+	return healthOf(err)
+}
+
 func healthOf(err error) health {
 	var guard *guardError
 	var response *vaultapi.ResponseError
@@ -125,12 +136,20 @@ func classify(e *errand, err error) error {
 		return guard.error
 	case errors.As(err, &response):
 		return fromResponse(e, response)
+	case e.ownConnection && isAlert(err):
+		return &Error{Reason: ReasonLoginRefused, Path: path, Message: "Vault refuses the certificate: " + rootCause(err)}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault did not answer in time"}
 	case errors.Is(err, errElsewhere), errors.Is(err, errTooLarge), errors.Is(err, errBadAnswer):
 		return &Error{Reason: ReasonUnexpectedAnswer, Path: path, Message: withoutContent(err)}
 	}
 	return &Error{Reason: ReasonUnavailable, Path: path, Message: "Vault cannot be reached: " + rootCause(err)}
+}
+
+// isAlert: the other side has ended the handshake, and said why.
+func isAlert(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, &alert) && alert.Op == "remote error"
 }
 
 func fromResponse(e *errand, response *vaultapi.ResponseError) *Error {

@@ -30,7 +30,7 @@ func (v *Vault) exchange(ctx context.Context, e *errand, into any, send func(con
 	if err == nil {
 		err = decode(response, into)
 	}
-	health := healthOf(err)
+	health := e.healthOf(err)
 	v.judge(e, health)
 	if err = classify(e, err); health >= healthPoor && v.breaker.isOpen() {
 		err = asAway(err)

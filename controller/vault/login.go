@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	vaultapi "github.com/hashicorp/vault/api"
 
@@ -46,8 +47,7 @@ func (e envoy) clone() (*vaultapi.Client, error) {
 // newToken logs in, or takes the token that a tenant has.
 func (s *session) newToken(ctx context.Context, from sender) (token, error) {
 	if s.key.Method == api.MethodToken {
-		value, err := s.secret(ctx, s.key.SecretRef)
-		return token{value: value, issued: s.vault.clock.Now(), borrowed: true}, err
+		return s.borrow(ctx)
 	}
 	body, client, err := s.credentials(ctx)
 	if err != nil {
@@ -60,6 +60,20 @@ func (s *session) newToken(ctx context.Context, from sender) (token, error) {
 	got := auth.token(s.vault.clock.Now())
 	got.client = client
 	return got, nil
+}
+
+// borrow reads the token of a tenant. What no header can carry must not fail as
+// if Vault were away.
+func (s *session) borrow(ctx context.Context) (token, error) {
+	value, err := s.secret(ctx, s.key.SecretRef)
+	if err != nil {
+		return token{}, err
+	}
+	isOther := func(r rune) bool { return r <= ' ' || r > '~' }
+	if value == "" || strings.ContainsFunc(value, isOther) {
+		return token{}, &Error{Reason: ReasonIdentityRefused, Message: describe(s.key.SecretRef) + " is no token of Vault; correct it"}
+	}
+	return token{value: value, issued: s.vault.clock.Now(), borrowed: true}, nil
 }
 
 // requestLogin presents credentials.
@@ -81,6 +95,7 @@ func (v *Vault) post(ctx context.Context, e *errand, from envoy, body, into any)
 	if err != nil {
 		return err
 	}
+	e.ownConnection = from.client != v.client
 	request := client.NewRequest(http.MethodPost, "/v1/"+e.path)
 	if body != nil {
 		if err := request.SetJSONBody(body); err != nil {

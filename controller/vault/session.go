@@ -75,7 +75,8 @@ func (s *session) lock(ctx context.Context) (unlock func(), err error) {
 }
 
 // token is one that lives: the current, the current renewed, or that of a new
-// login, in this order.
+// login, in this order. A tenant's own is looked for each time: another one in
+// its Secret counts at once, and one that was taken away no more.
 func (s *session) token(ctx context.Context, from sender) (token, error) {
 	unlock, err := s.lock(ctx)
 	if err != nil {
@@ -84,7 +85,7 @@ func (s *session) token(ctx context.Context, from sender) (token, error) {
 	defer unlock()
 	now := s.vault.clock.Now()
 	switch {
-	case s.isFresh(s.current, now):
+	case s.isFresh(s.current, now) && !s.current.borrowed:
 		return s.current, nil
 	case s.current.isAlive(now) && s.current.renewable && s.renew(ctx, from):
 		return s.current, nil

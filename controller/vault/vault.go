@@ -141,6 +141,7 @@ func (v *Vault) read(ctx context.Context, using token, f *flight) (*Answer, erro
 	path := f.what.address.Path
 	var answer readAnswer
 	e := sender{guard: f.mayRead, object: f.objects}.errand(op, path)
+	e.ownConnection = from.client != v.client
 	err = v.exchange(ctx, e, &answer, func(ctx context.Context) (*vaultapi.Response, error) {
 		return client.Logical().ReadRawWithDataWithContext(ctx, path, query)
 	})

@@ -1,5 +1,6 @@
 // Command vault runs HashiCorp Vault's real core, its HTTP handler, the KV
-// secrets engine and the Kubernetes auth method, and nothing else. The full
+// secrets engine and the auth methods that Countersign logs in with, and nothing
+// else. The full
 // vault command does not build from published modules; this one does, and it is
 // what the harness, the demo and the benchmarks talk to.
 //
@@ -10,6 +11,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -112,6 +114,8 @@ func serve(ctx context.Context, core *vault.Core, o options) error {
 	server := &http.Server{
 		Handler:           vaulthttp.Handler.Handler(&vault.HandlerProperties{Core: core, ListenerConfig: &configutil.Listener{}}),
 		ReadHeaderTimeout: 10 * time.Second,
+		// Vault's own listener asks for a certificate too, and takes none for an answer.
+		TLSConfig: &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12},
 	}
 	failed := make(chan error, 1)
 	go func() {

@@ -3,8 +3,11 @@ package main
 import (
 	"slices"
 
+	jwtauth "github.com/hashicorp/vault-plugin-auth-jwt"
 	kubeauth "github.com/hashicorp/vault-plugin-auth-kubernetes"
 	kv "github.com/hashicorp/vault-plugin-secrets-kv"
+	"github.com/hashicorp/vault/builtin/credential/approle"
+	"github.com/hashicorp/vault/builtin/credential/cert"
 	"github.com/hashicorp/vault/sdk/helper/consts"
 	"github.com/hashicorp/vault/sdk/logical"
 )
@@ -14,7 +17,9 @@ func secretEngines() map[string]logical.Factory {
 }
 
 func authMethods() map[string]logical.Factory {
-	return map[string]logical.Factory{"kubernetes": kubeauth.Factory}
+	return map[string]logical.Factory{
+		"approle": approle.Factory, "cert": cert.Factory, "jwt": jwtauth.Factory, "kubernetes": kubeauth.Factory,
+	}
 }
 
 // registry tells the core which plugins are built in. Without one, the first
