@@ -59,6 +59,17 @@ func (j *GuardedJudge) KindOf(object runtime.Object) (schema.GroupVersionKind, e
 	return apiutil.GVKForObject(object, j.Scheme)
 }
 
+// Syncs reports whether an object is Countersign's to sync, so that it is judged
+// again before anything is read for it.
+func (j *GuardedJudge) Syncs(ctx context.Context, object api.Guarded) bool {
+	synced, ok := object.(api.Synced)
+	if !ok {
+		return false
+	}
+	plan, err := synced.Plan(ctx, j.Surroundings())
+	return err == nil && plan != nil
+}
+
 // Evaluate judges an object by what it and all that it refers to ask now. An
 // error means that it could not be judged.
 func (j *GuardedJudge) Evaluate(ctx context.Context, object api.Guarded) (*policy.Verdict, error) {

@@ -69,7 +69,7 @@ func (e *EnforceGuarded[T]) validate(ctx context.Context, object, old api.Guarde
 		return nil, apierrors.NewInternalError(fmt.Errorf("countersign could not decide: %w", err))
 	}
 	warnings, err := e.answer(ctx, request, verdict)
-	return append(warnings, stampWarnings(object)...), err
+	return append(warnings, e.stampWarnings(ctx, object)...), err
 }
 
 func (e *EnforceGuarded[T]) verdict(ctx context.Context, object, old api.Guarded) (*policy.Verdict, error) {
@@ -90,7 +90,12 @@ type stampedInVain interface {
 	StampWarning() string
 }
 
-func stampWarnings(object api.Guarded) admission.Warnings {
+// stampWarnings are none for an object that Countersign syncs itself: it heeds
+// them all.
+func (e *EnforceGuarded[T]) stampWarnings(ctx context.Context, object api.Guarded) admission.Warnings {
+	if e.Guarded.Syncs(ctx, object) {
+		return nil
+	}
 	if one, ok := object.(stampedInVain); ok && one.StampWarning() != "" {
 		return admission.Warnings{one.StampWarning()}
 	}

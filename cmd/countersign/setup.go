@@ -86,7 +86,10 @@ func (w *wiring) addControllers(ctx context.Context) error {
 			return fmt.Errorf("controller of %s: %w", one.kind, err)
 		}
 	}
-	return nil
+	if !w.settings.SyncsESO() {
+		return nil
+	}
+	return w.addStores()
 }
 
 func (w *wiring) addController(ctx context.Context, of syncedKind) error {

@@ -120,6 +120,12 @@ func (r *run) judgeStanding(ctx context.Context, one item, object api.Guarded) e
 		// Nothing can be judged; the first policy has everything judged.
 		return nil
 	}
+	if r.Judge.Syncs(ctx, object) {
+		// Nothing is read for it that policy denies, and its own status says so.
+		r.Metrics.set(one, false)
+		delete(r.told, one)
+		return nil
+	}
 	verdict, err := r.Judge.Evaluate(ctx, object)
 	if err != nil {
 		return err

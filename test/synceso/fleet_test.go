@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	vaultapi "github.com/hashicorp/vault/api"
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -13,14 +12,6 @@ import (
 	esov1 "github.com/countersign/countersign/api/eso/v1"
 	"github.com/countersign/countersign/test/harness"
 )
-
-func authOptions(method string) *vaultapi.EnableAuthOptions {
-	return &vaultapi.EnableAuthOptions{Type: method}
-}
-
-func tokenRequest() *vaultapi.TokenCreateRequest {
-	return &vaultapi.TokenCreateRequest{Policies: []string{"reader"}, TTL: "1h"}
-}
 
 const (
 	namespaces = 573

@@ -96,6 +96,11 @@ func chartValues(vault string) map[string]any {
 					"authMethods": []any{"approle"}, "authMounts": []any{"approle"},
 				},
 				map[string]any{
+					"name": "own-jwt", "namespaces": map[string]any{"names": []any{"team-*"}},
+					"paths": []any{"secret/data/{namespace}/*"}, "roles": []any{role},
+					"authMethods": []any{"jwt"}, "authMounts": []any{"jwt"},
+				},
+				map[string]any{
 					"name": "own-token", "namespaces": map[string]any{"names": []any{"team-*"}},
 					"paths": []any{"secret/data/{namespace}/*"}, "roles": []any{"token:token"},
 					"authMethods": []any{"token"}, "authMounts": []any{"token"},
@@ -236,7 +241,8 @@ func (n *tenant) awaitValue(name, key, want string) *corev1.Secret {
 	harness.Await(n.t, within, func(ctx context.Context) error {
 		secret = &corev1.Secret{}
 		if err := n.get(ctx, name, secret); err != nil {
-			return err
+			object := &esov1.ExternalSecret{}
+			return errors.Join(err, n.get(ctx, name, object), fmt.Errorf("conditions %+v", object.Status.Conditions))
 		}
 		if got := string(secret.Data[key]); got != want {
 			return fmt.Errorf("it holds %q, want %q", got, want)

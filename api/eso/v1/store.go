@@ -14,7 +14,8 @@ type SecretStore struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	Spec SecretStoreSpec `json:"spec,omitzero"`
+	Spec   SecretStoreSpec   `json:"spec,omitzero"`
+	Status SecretStoreStatus `json:"status,omitzero"`
 }
 
 // SecretStoreList is a list of SecretStores.
@@ -32,7 +33,8 @@ type ClusterSecretStore struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	Spec SecretStoreSpec `json:"spec,omitzero"`
+	Spec   SecretStoreSpec   `json:"spec,omitzero"`
+	Status SecretStoreStatus `json:"status,omitzero"`
 }
 
 // ClusterSecretStoreList is a list of ClusterSecretStores.
