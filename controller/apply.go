@@ -164,6 +164,8 @@ func secretApply(this *attempt, content *api.Content) *corev1ac.SecretApplyConfi
 	switch creation {
 	case api.CreateOwned:
 		apply = apply.WithOwnerReferences(ownerReference(source))
+	case api.CreateNone, api.MergeOnly, api.MergeOrCreate:
+		// It is nobody's, or somebody else's.
 	case api.CreateOrphan:
 		annotations = with(annotations, api.Adopt, source.GetName())
 	}

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,9 +40,7 @@ func readConfigMap(ctx context.Context, live client.Reader, key client.ObjectKey
 	for name, text := range configMap.Data {
 		data[name] = []byte(text)
 	}
-	for name, value := range configMap.BinaryData {
-		data[name] = value
-	}
+	maps.Copy(data, configMap.BinaryData)
 	return data, nil
 }
 

@@ -55,9 +55,7 @@ func dialectOf(kind schema.GroupVersionKind) (dialect, bool) {
 	return all[i], true
 }
 
-// name is of the dialect's controller, in logs and metrics.
-func (d dialect) name() string { return controllerOf(d.kind) }
-
+// controllerOf is the name of a kind's controller, in logs and metrics.
 func controllerOf(kind schema.GroupVersionKind) string {
 	return strings.ToLower(kind.Kind) + "." + kind.Group
 }

@@ -56,11 +56,9 @@ func (w *wiring) syncOnce(ctx context.Context, out io.Writer) error {
 // syncAll is errFound where an object is not ready at the end.
 func (w *wiring) syncAll(ctx context.Context, of syncedKind, out io.Writer) error {
 	objects, err := w.objects(ctx, of)
-	if config.IgnoreNoKind(err) == nil && err != nil {
-		return nil
-	}
 	if err != nil {
-		return err
+		// A cluster without the kind has none of them.
+		return config.IgnoreNoKind(err)
 	}
 	reconciler, err := w.reconciler(of)
 	if err != nil {

@@ -24,10 +24,10 @@ const lookForKinds = 5 * time.Second
 // Start implements manager.Runnable.
 func (w *whenServed) Start(ctx context.Context) error {
 	err := wait.PollUntilContextCancel(ctx, lookForKinds, true, func(context.Context) (bool, error) { return w.served() })
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case err != nil:
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // The process ends.
+	}
+	if err != nil {
 		return err
 	}
 	return w.start(ctx)
@@ -40,8 +40,7 @@ func (w *whenServed) served() (bool, error) {
 			return false, fmt.Errorf("%T: %w", object, err)
 		}
 		if _, err := w.mgr.GetRESTMapper().RESTMapping(kind.GroupKind(), kind.Version); err != nil {
-			// Also where the apiserver does not answer: it is asked again.
-			return false, nil //nolint:nilerr // As above.
+			return false, nil //nolint:nilerr // Also where the apiserver does not answer it is asked again.
 		}
 	}
 	return true, nil

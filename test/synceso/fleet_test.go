@@ -3,6 +3,7 @@ package synceso
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -80,11 +81,12 @@ func (w *world) createOfFleet(ctx context.Context, i int) error {
 	if err := w.env.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
 		return err
 	}
-	manifest := "apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: app, namespace: " + name + "}\nspec:\n  secretStoreRef: {kind: ClusterSecretStore, name: fleet}\n  data:\n"
+	var manifest strings.Builder
+	manifest.WriteString("apiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: app, namespace: " + name + "}\nspec:\n  secretStoreRef: {kind: ClusterSecretStore, name: fleet}\n  data:\n")
 	for v := range values {
-		manifest += fmt.Sprintf("  - {secretKey: k%d, remoteRef: {key: %s/app, property: k%d}}\n", v, name, v)
+		fmt.Fprintf(&manifest, "  - {secretKey: k%d, remoteRef: {key: %s/app, property: k%d}}\n", v, name, v)
 	}
-	return w.create(ctx, manifest)
+	return w.create(ctx, manifest.String())
 }
 
 func (w *world) awaitFleet(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -96,7 +97,7 @@ func TestOneReadPerChange(t *testing.T) {
 		}, 1},
 	}
 	for i, step := range steps {
-		value := fmt.Sprint(i + 2)
+		value := strconv.Itoa(i + 2)
 		n.put(n.ns+"/app", map[string]any{"a": value})
 		mark := n.mark()
 		step.do()
@@ -233,7 +234,7 @@ func (n *tenant) leaveAsESO(name string, data map[string]string) *corev1.Secret 
 
 // What policy forbids is refused, and where it slipped in before, or is racing
 // with a store, is never read.
-func TestRacingPairsReadNothingForbidden(t *testing.T) {
+func TestPairsThatRaceReadNothingForbidden(t *testing.T) {
 	n := newTenant(t)
 	n.put("other/app", map[string]any{"a": "forbidden"})
 	mark := n.mark()
