@@ -21,7 +21,7 @@ func newResyncCommand() *cobra.Command {
 		Short: "Have the values of ExternalSecrets read again",
 		Long: `Have the values of ExternalSecrets read again: each that is selected gets a new
 value of the annotation countersign.dev/resync, and Vault is read once for it.
-Those of External Secrets Operator are read by the operator.
+Those of External Secrets Operator are read by whom their store's class names.
 
 Select by name, namespace, label, or by what is asked of Vault; all that is given
 has to hold. Without a namespace those of all namespaces are looked at.
@@ -157,6 +157,7 @@ func (o *resyncOptions) connectFor(ctx context.Context, chosen *selection) (*clu
 		}
 		return object.Claims(ctx, around)
 	}
+	chosen.syncs = syncsIn(around)
 	if chosen.role == "" {
 		return o.connect()
 	}

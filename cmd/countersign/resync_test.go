@@ -164,7 +164,7 @@ func TestAnswerOf(t *testing.T) {
 
 // Outcomes are for standard output, one a line; the rest is not.
 func TestTeller(t *testing.T) {
-	one := target{resyncKinds()[0], resyncable("app")}
+	one := target{resyncKind: resyncKinds()[0], object: resyncable("app")}
 	tests := map[string]struct {
 		outcomes []resyncOutcome
 		summary  string

@@ -47,10 +47,10 @@ func (t *teller) tellDryRun(targets []target) error {
 	for _, one := range targets {
 		would := "annotate"
 		why := ""
-		switch vain := one.vain(); {
-		case vain != "":
-			would, why = "not annotate", ": "+vain
-		case isSuspended(one.object):
+		switch {
+		case one.vain != "":
+			would, why = "not annotate", ": "+one.vain
+		case one.suspended:
 			why = ": suspended"
 		}
 		if _, err := fmt.Fprintf(t.out, "would %s %s%s\n", would, one, why); err != nil {

@@ -31,17 +31,16 @@ func (r *resync) annotateAll(ctx context.Context, targets []target, perSecond fl
 		if err := limiter.Wait(ctx); err != nil {
 			return nil, fmt.Errorf("stopped after %d of %d: %w", i, len(targets), err)
 		}
-		vain := one.vain()
 		var err error
-		if vain == "" {
+		if one.vain == "" {
 			err = r.annotate(ctx, one)
 		}
 		switch {
-		case vain != "":
-			r.teller.tell(one, outcomeFailed, vain)
+		case one.vain != "":
+			r.teller.tell(one, outcomeFailed, one.vain)
 		case err != nil:
 			r.teller.tell(one, outcomeFailed, err.Error())
-		case isSuspended(one.object):
+		case one.suspended:
 			r.teller.tell(one, outcomeSuspended, suspendedWhy)
 		case wait:
 			annotated = append(annotated, one)
@@ -66,10 +65,4 @@ func (r *resync) annotate(ctx context.Context, one target) error {
 	return retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		return r.cluster.client.Patch(ctx, meta, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(resyncFieldManager))
 	})
-}
-
-// isSuspended has no meaning to who syncs other objects.
-func isSuspended(object client.Object) bool {
-	_, synced := object.(api.Source)
-	return synced && object.GetAnnotations()[api.Suspend] == "true"
 }

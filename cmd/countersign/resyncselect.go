@@ -26,6 +26,9 @@ type selection struct {
 	defaults api.Defaults
 	// claims are those of an object that another controller syncs.
 	claims func(context.Context, api.Guarded) ([]*policy.Claim, error)
+	// syncs reports whether Countersign syncs an object that may be another
+	// controller's.
+	syncs func(context.Context, client.Object) (bool, error)
 }
 
 // matches looks at what the object asks. One of another backend asks nothing.

@@ -47,20 +47,13 @@ func resyncKinds() []resyncKind {
 // target is an ExternalSecret that is to be read again.
 type target struct {
 	resyncKind
+	obstacles
 
 	object client.Object
 }
 
 func (t target) String() string {
 	return fmt.Sprintf("%s %s", shownKind(t.kind), client.ObjectKeyFromObject(t.object))
-}
-
-// vain says why annotating has no effect; it is empty where it has.
-func (t target) vain() string {
-	if one, ok := t.object.(interface{ StampWarning() string }); ok {
-		return one.StampWarning()
-	}
-	return ""
 }
 
 // targets are those that a selection finds.
@@ -97,7 +90,7 @@ func (c *cluster) listed(ctx context.Context, chosen *selection) (*targets, erro
 			if !ok {
 				return fmt.Errorf("%T is no object", item)
 			}
-			return found.add(ctx, chosen, target{one, object})
+			return found.add(ctx, chosen, target{resyncKind: one, object: object})
 		})
 		switch {
 		case config.IgnoreNoKind(err) == nil:
@@ -122,7 +115,7 @@ func (c *cluster) named(ctx context.Context, chosen *selection) (*targets, error
 			object := one.newObject()
 			err := c.client.Get(ctx, client.ObjectKey{Namespace: chosen.namespace, Name: name}, object)
 			if err == nil {
-				err = found.add(ctx, chosen, target{one, object})
+				err = found.add(ctx, chosen, target{resyncKind: one, object: object})
 			}
 			switch {
 			case apierrors.IsForbidden(err):
@@ -143,6 +136,7 @@ func (c *cluster) named(ctx context.Context, chosen *selection) (*targets, error
 func (t *targets) add(ctx context.Context, chosen *selection, one target) error {
 	matches, err := chosen.matches(ctx, one.object)
 	if matches {
+		one.obstacles = chosen.obstacles(ctx, one.object)
 		t.all = append(t.all, one)
 	}
 	return err

@@ -124,7 +124,7 @@ func answerOf(source api.Source, value string, waited time.Duration) (outcome re
 		return "", "not seen yet"
 	case now != value:
 		return outcomeFailed, fmt.Sprintf("%s was changed to %q meanwhile", api.Resync, now)
-	case isSuspended(source):
+	case source.GetAnnotations()[api.Suspend] == "true":
 		return outcomeSuspended, suspendedWhy
 	case ready == nil, ready.Status == metav1.ConditionTrue:
 		return "", "not read yet"
