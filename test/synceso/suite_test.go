@@ -83,6 +83,8 @@ func chartValues(vault string) map[string]any {
 		"vault":    map[string]any{"address": vault},
 		"dialects": []any{"eso"},
 		"logLevel": "debug",
+		// Stores log in as it.
+		"tenantServiceAccounts": []any{"reader"},
 		"policy": map[string]any{
 			"mounts": map[string]any{"secret": map[string]any{"kv": 2}},
 			"allow": []any{
@@ -94,6 +96,11 @@ func chartValues(vault string) map[string]any {
 					"name": "own-approle", "namespaces": map[string]any{"names": []any{"team-*"}},
 					"paths": []any{"secret/data/{namespace}/*"}, "roles": []any{"approle:approle"},
 					"authMethods": []any{"approle"}, "authMounts": []any{"approle"},
+				},
+				map[string]any{
+					"name": "own-reader", "namespaces": map[string]any{"names": []any{"team-*"}},
+					"paths": []any{"secret/data/{namespace}/*"}, "roles": []any{"reader"},
+					"identity": map[string]any{"serviceAccount": "reader"},
 				},
 				map[string]any{
 					"name": "own-jwt", "namespaces": map[string]any{"names": []any{"team-*"}},
