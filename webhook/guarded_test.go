@@ -24,9 +24,15 @@ import (
 	"github.com/countersign/countersign/policy"
 )
 
-// guarded is the handler for ExternalSecrets of ESO, whose store "vault" reads
-// secret/ as role reader. Reads of the apiserver fail with failing.
+// guarded is guardedBy a store of ESO's.
 func guarded(t *testing.T, failing error) (admission.Handler, *Metrics) {
+	t.Helper()
+	return guardedBy(t, "", failing)
+}
+
+// guardedBy is the handler for ExternalSecrets of ESO, whose store "vault" of a
+// class reads secret/ as role reader. Reads of the apiserver fail with failing.
+func guardedBy(t *testing.T, class string, failing error) (admission.Handler, *Metrics) {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	if err := errors.Join(corev1.AddToScheme(scheme), esov1.AddToScheme(scheme)); err != nil {
@@ -35,7 +41,7 @@ func guarded(t *testing.T, failing error) (admission.Handler, *Metrics) {
 	path := "secret"
 	store := &esov1.SecretStore{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team-a", Name: "vault"},
-		Spec: esov1.SecretStoreSpec{Provider: esov1.StoreProvider{Vault: &esov1.VaultProvider{
+		Spec: esov1.SecretStoreSpec{Controller: class, Provider: esov1.StoreProvider{Vault: &esov1.VaultProvider{
 			Server: "https://vault:8200", Path: &path, Auth: &esov1.VaultAuth{Kubernetes: &esov1.KubernetesAuth{MountPath: "kubernetes", Role: "reader"}},
 		}}},
 	}
@@ -52,7 +58,7 @@ func guarded(t *testing.T, failing error) (admission.Handler, *Metrics) {
 	judge := &config.GuardedJudge{
 		Judge:   &config.Judge{Policy: func() *policy.Policy { return inForce }, Namespaces: reader, Live: reader},
 		Objects: reader, Scheme: scheme,
-		Operator: api.Operator{Vaults: map[string]api.Vault{config.DefaultVault: {Address: "https://vault:8200"}}},
+		Operator: api.Operator{StoreClass: "countersign", Vaults: map[string]api.Vault{config.DefaultVault: {Address: "https://vault:8200"}}},
 	}
 	metrics := NewMetrics(prometheus.NewRegistry())
 	return GuardedValidatorOf[*esov1.ExternalSecret]()(judge)(scheme, &Enforcement{Metrics: metrics}), metrics
@@ -132,13 +138,32 @@ func TestEnforceGuardedCannotDecide(t *testing.T) {
 	}
 }
 
-// A stamp that ESO pays no heed to is warned of.
+// A stamp that ESO pays no heed to is warned of; Countersign heeds all.
 func TestEnforceGuardedWarns(t *testing.T) {
-	object := esoObject("team-a/app", "")
-	object["spec"].(map[string]any)["refreshPolicy"] = "CreatedOnce" //nolint:forcetypeassert // It was made above.
-	handler, _ := guarded(t, nil)
-	response := handler.Handle(t.Context(), esoRequest(t, nil, object))
-	if !response.Allowed || len(response.Warnings) != 1 || !strings.Contains(response.Warnings[0], "CreatedOnce") {
-		t.Errorf("allowed %v, warnings %q", response.Allowed, response.Warnings)
+	tests := map[string]struct {
+		class, refreshPolicy, refreshInterval string
+		// want is in the only warning; empty is no warning.
+		want string
+	}{
+		"ESO, once":                 {"", "CreatedOnce", "1h", "refreshPolicy CreatedOnce"},
+		"ESO, no interval":          {"", "Periodic", "0", "refreshInterval 0"},
+		"ESO, on change":            {"", "OnChange", "0", ""},
+		"another class, once":       {"other", "CreatedOnce", "1h", "refreshPolicy CreatedOnce"},
+		"Countersign, once":         {"countersign", "CreatedOnce", "1h", ""},
+		"Countersign, no interval":  {"countersign", "Periodic", "0", ""},
+		"Countersign, zero seconds": {"countersign", "Periodic", "0s", ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			object := esoObject("team-a/app", "")
+			spec := object["spec"].(map[string]any) //nolint:forcetypeassert // It was made above.
+			spec["refreshPolicy"], spec["refreshInterval"] = tc.refreshPolicy, tc.refreshInterval
+			handler, _ := guardedBy(t, tc.class, nil)
+			response := handler.Handle(t.Context(), esoRequest(t, nil, object))
+			warned := strings.Join(response.Warnings, "\n")
+			if !response.Allowed || (warned == "") != (tc.want == "") || !strings.Contains(warned, tc.want) {
+				t.Errorf("allowed %v, warnings %q", response.Allowed, response.Warnings)
+			}
+		})
 	}
 }

@@ -92,6 +92,7 @@ func TestCommandsAreGolden(t *testing.T) {
 		"audit of guarded":      {"", "audit --policy eso-policy.yaml --objects eso.yaml --settings eso-settings.yaml"},
 		"audit guarded json":    {"", "audit --policy eso-policy.yaml --objects eso.yaml --settings eso-settings.yaml -n team-a -o json"},
 		"audit guarded junit":   {"", "audit --policy eso-policy.yaml --objects eso.yaml --settings eso-settings.yaml -o junit"},
+		"audit of ours":         {"", "audit --policy eso-policy.yaml --objects eso-ours.yaml --settings eso-settings.yaml"},
 		"audit of both":         {"", "audit --policy policy.yaml --objects eso.yaml --objects objects.yaml --settings eso-settings.yaml"},
 		"diff of guarded":       {"", "policy diff eso-policy.yaml eso-next.yaml --objects eso.yaml --settings eso-settings.yaml"},
 		"explain guarded":       {"", "policy explain --policy eso-policy.yaml -f eso.yaml --settings eso-settings.yaml"},

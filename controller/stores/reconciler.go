@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/countersign/countersign/api"
 	"github.com/countersign/countersign/config"
+	"github.com/countersign/countersign/policy"
 )
 
 // Store is one of ESO's.
@@ -56,15 +58,24 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 		return reconcile.Result{}, err
 	}
 	before := store.DeepCopyObject().(Store) //nolint:forcetypeassert // A deep copy has the type of its original.
-	var messages []string
-	for _, denial := range verdict.Denials() {
-		messages = append(messages, denial.Error())
-	}
-	store.Report(metav1.NewTime(r.Clock.Now()), strings.Join(messages, "; "))
+	store.Report(metav1.NewTime(r.Clock.Now()), problems(store, verdict))
 	if reflect.DeepEqual(store, before) {
 		return reconcile.Result{}, nil
 	}
 	return reconcile.Result{}, client.IgnoreNotFound(r.Status().Patch(ctx, store, client.MergeFrom(before)))
+}
+
+// problems are why nothing can be synced from the store; empty where it can.
+func problems(store Store, verdict *policy.Verdict) string {
+	denials := verdict.Denials()
+	if at := store.OtherProvider(); at != nil {
+		denials = append(denials, field.Forbidden(at, "Countersign syncs from Vault only; leave this store to External Secrets Operator"))
+	}
+	var messages []string
+	for _, denial := range denials {
+		messages = append(messages, denial.Error())
+	}
+	return strings.Join(messages, "; ")
 }
 
 // SetupWithManager has the reconciler follow the stores and the policy.
