@@ -78,6 +78,48 @@ func TestRBACHasNoWildcard(t *testing.T) {
 	})
 }
 
+// TestRightsOfTheStoreClass: what it takes to sync ESO's objects, beside guarding
+// them. Each right is one that something uses; an empty class takes them all.
+func TestRightsOfTheStoreClass(t *testing.T) {
+	const (
+		remember = "externalsecrets.external-secrets.io patch"            // controller: the annotation, ESO's finalizer
+		tell     = "externalsecrets.external-secrets.io/status patch"     // controller: conditions
+		store    = "secretstores.external-secrets.io/status patch"        // controller/stores: Ready
+		shared   = "clustersecretstores.external-secrets.io/status patch" // controller/stores: Ready
+		template = "configmaps get"                                       // controller: templateFrom
+	)
+	for name, test := range map[string]struct {
+		set  string
+		want map[string][]string
+	}{
+		"one process": {"", map[string][]string{"countersign in cluster": {shared, template, remember, tell, store}}},
+		"split":       {",split=true", map[string][]string{"countersign in cluster": {shared, template, remember, tell, store}}},
+		"namespaced": {",watchNamespaces={team-a},certificates.mode=cert-manager", map[string][]string{
+			"countersign in cluster": {shared}, "countersign in team-a": {template, remember, tell, store},
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := func(class string) []right {
+				set := "vault.address=https://vault.example:8200,dialects={eso},eso.storeClass=" + class + test.set
+				return rights(t, parse(t, mustRender(t, "--set", set)))
+			}
+			without := map[string]bool{}
+			for _, right := range with("") {
+				without[right.row()] = true
+			}
+			got := map[string][]string{}
+			for _, right := range with("ours") {
+				if holder := right.serviceAccount + " in " + right.scope; !without[right.row()] {
+					got[holder] = append(got[holder], right.resource+" "+strings.Join(right.verbs, ","))
+				}
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 // right is what one rule lets a ServiceAccount do to one resource.
 type right struct {
 	serviceAccount, scope, resource string
