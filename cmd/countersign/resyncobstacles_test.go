@@ -20,7 +20,7 @@ func TestObstacles(t *testing.T) {
 		object.Spec.RefreshPolicy, object.Annotations = policy, map[string]string{api.Suspend: suspend}
 		return object
 	}
-	suspended := resyncable("app")
+	suspended := resyncable("suspended")
 	suspended.Annotations = map[string]string{api.Suspend: "true"}
 	unreadable := errors.New("no right to stores")
 	tests := map[string]struct {
