@@ -3,6 +3,7 @@ package monitoring
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,34 @@ func TestAlertsFire(t *testing.T) {
 			}
 			if found := ask(t, promqltest.LoadedStorage(t, "load 1m\n  "+test.silent), all[name], at); len(found) > 0 {
 				t.Errorf("fires: %v", found)
+			}
+		})
+	}
+}
+
+// TestDialectsAreSummed: an object of each dialect may have the same name, and a
+// query about both has one answer.
+func TestDialectsAreSummed(t *testing.T) {
+	at := time.Unix(0, 0).Add(2 * time.Hour)
+	series := func(metric, more, ofKES, ofESO string) string {
+		labels := "{" + ours + ", " + more + `, controller="externalsecret.`
+		return "load 1m\n  " + metric + labels + `kubernetes-client.io"} ` + ofKES + "\n  " + metric + labels + `external-secrets.io"} ` + ofESO
+	}
+	ready := series("countersign_externalsecret_ready", `exported_namespace="team-a", name="db"`, "0x120", "0x120")
+	length := series("countersign_queue_length", `lane="fresh"`, "5x120", "7x120")
+	oldest := series("countersign_queue_oldest_seconds", `lane="fresh"`, "5x120", "7x120")
+	for name, test := range map[string]struct {
+		series, query string
+		want          float64
+	}{
+		"alert":   {ready, alerts(t)["CountersignNotReady"], 2},
+		"waiting": {length, panels(t)["Waiting for their turn"][0], 12},
+		"oldest":  {oldest, panels(t)["Age of the oldest"][0], 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := ask(t, promqltest.LoadedStorage(t, test.series), strings.ReplaceAll(test.query, "$namespace", releaseNamespace), at)
+			if len(found) != 1 || found[0].F != test.want {
+				t.Errorf("%v, want one of %v", found, test.want)
 			}
 		})
 	}
