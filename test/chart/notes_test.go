@@ -67,6 +67,7 @@ func TestNextSteps(t *testing.T) {
 		"split": {"split=true", []string{
 			"rollout status deployment/countersign\n", "rollout status deployment/countersign-sync\n", "bound_service_account_names      = countersign\n",
 		}},
+		"stores of a class": {"dialects={eso},eso.storeClass=ours", []string{"synced where their store says spec.controller: ours, and else guarded.\n"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := notes(t, namespace, test.set)
