@@ -43,7 +43,7 @@ func TestResyncWaits(t *testing.T) {
 		if err := n.get(t.Context(), "app", secret); err != nil || string(secret.Data["a"]) != value {
 			t.Errorf("the Secret holds %q, want %q, error %v", secret.Data["a"], value, err)
 		}
-		if reads := harness.CountRequests(n.requestsSince(mark)).Read; reads != 1 {
+		if reads := harness.CountRequests(n.ownSince(mark)).Read; reads != 1 {
 			t.Errorf("%d reads", reads)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,6 +33,15 @@ data:
 	}
 	n.t.Cleanup(remove)
 	return remove
+}
+
+// ownSince are the requests that are not for another tenant's object: what failed
+// there is tried again, also when the policy changes.
+func (n *tenant) ownSince(mark harness.Mark) []harness.AuditEntry {
+	n.t.Helper()
+	return slices.DeleteFunc(n.requestsSince(mark), func(one harness.AuditEntry) bool {
+		return one.Object != "" && !strings.HasPrefix(one.Object, n.ns+"/")
+	})
 }
 
 // allowLater lets the tenant log in with one more role.
@@ -68,7 +78,7 @@ func TestStoreIsJudgedAgain(t *testing.T) {
 	}
 	n.allowLater()
 	n.awaitStore("vault", "True", "Valid")
-	if sent := n.requestsSince(mark); len(sent) > 0 {
+	if sent := n.ownSince(mark); len(sent) > 0 {
 		t.Errorf("Vault was asked: %+v", sent)
 	}
 }
@@ -108,7 +118,7 @@ func TestViolationEndsWithTheClass(t *testing.T) {
 	n.awaitReady("app", "SecretSyncedError", "PolicyDenied")
 	n.apply(ofESO)
 	n.awaitViolations(true)
-	if sent := n.requestsSince(mark); len(sent) > 0 {
+	if sent := n.ownSince(mark); len(sent) > 0 {
 		t.Errorf("Vault was asked: %+v", sent)
 	}
 }

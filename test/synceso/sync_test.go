@@ -290,7 +290,7 @@ func TestStoreStatus(t *testing.T) {
 	if status := n.storeStatus("of-eso"); len(status.Conditions) > 0 {
 		t.Errorf("ESO's store: %+v", status)
 	}
-	if sent := n.requestsSince(mark); len(sent) > 0 {
+	if sent := n.ownSince(mark); len(sent) > 0 {
 		t.Errorf("Vault was asked: %+v", sent)
 	}
 	output, err := n.env.Kubectl(t.Context(), n.text(external("once", "vault", "NS/app", "refreshPolicy: CreatedOnce")), "apply", "-f", "-")
