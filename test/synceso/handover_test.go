@@ -34,19 +34,19 @@ func TestRealESOHandsOverAndBack(t *testing.T) {
 	ours := storeOf("vault", n.env.Vault.Addr, "kubernetes: {mountPath: kubernetes, role: reader, serviceAccountRef: {name: reader}}")
 	ofESO := strings.Replace(ours, "  controller: countersign\n", "", 1)
 	n.apply(ofESO, external("app", "vault", "NS/app", ""))
-	first := n.awaitOwner("app", "externalsecrets.external-secrets.io/app", "1")
+	first := n.awaitOwner("externalsecrets.external-secrets.io/app", "1")
 
 	n.put(n.ns+"/app", map[string]any{"a": "2"})
 	n.apply(ours)
-	second := n.awaitOwner("app", "countersign", "2")
+	second := n.awaitOwner("countersign", "2")
 	n.put(n.ns+"/app", map[string]any{"a": "3"})
 	n.annotate("app", api.Resync+"=1")
-	n.awaitOwner("app", "countersign", "3")
+	n.awaitOwner("countersign", "3")
 
 	n.put(n.ns+"/app", map[string]any{"a": "4"})
 	n.apply(ofESO)
 	n.annotate("app", api.Resync+"=2")
-	third := n.awaitOwner("app", "externalsecrets.external-secrets.io/app", "4")
+	third := n.awaitOwner("externalsecrets.external-secrets.io/app", "4")
 	if first.UID != second.UID || second.UID != third.UID {
 		t.Error("the Secret was made anew")
 	}
@@ -64,13 +64,13 @@ func (n *tenant) grantReader() {
 	n.do("", "create", "serviceaccount", "reader", "-n", n.ns)
 }
 
-// awaitOwner waits until a field manager has written the value.
-func (n *tenant) awaitOwner(name, manager, value string) *corev1.Secret {
+// awaitOwner waits until a field manager has written the value of "app".
+func (n *tenant) awaitOwner(manager, value string) *corev1.Secret {
 	n.t.Helper()
 	secret := &corev1.Secret{}
 	harness.Await(n.t, within, func(ctx context.Context) error {
 		secret = &corev1.Secret{}
-		if err := n.env.Client.Get(ctx, client.ObjectKey{Namespace: n.ns, Name: name}, secret); err != nil {
+		if err := n.env.Client.Get(ctx, client.ObjectKey{Namespace: n.ns, Name: "app"}, secret); err != nil {
 			return err
 		}
 		for _, entry := range secret.ManagedFields {
