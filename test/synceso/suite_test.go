@@ -167,6 +167,12 @@ func newTenant(t *testing.T) *tenant {
 	if err := shared.env.Client.Create(t.Context(), namespace); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		// What has failed would be tried again while other tests count requests.
+		if err := shared.env.Client.DeleteAllOf(context.WithoutCancel(t.Context()), &esov1.ExternalSecret{}, client.InNamespace(namespace.Name)); err != nil {
+			t.Error(err)
+		}
+	})
 	return &tenant{world: shared, t: t, ns: namespace.Name}
 }
 

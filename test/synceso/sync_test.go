@@ -27,10 +27,15 @@ func TestStatus(t *testing.T) {
 	n.apply(n.store("vault"), external("app", "vault", "NS/app", ""))
 	n.awaitValue("app", "a", "1")
 	n.awaitReady("app", "SecretSynced", "secret synced")
-	object := n.external("app")
-	if got := object.Status.SyncedResourceVersion; got == "" || got != esov1.SyncedVersion(object) {
-		t.Errorf("syncedResourceVersion %q, want %q", got, esov1.SyncedVersion(object))
-	}
+	object := &esov1.ExternalSecret{}
+	// It is of the object with what is remembered of it, which is written last.
+	harness.Await(t, within, func(context.Context) error {
+		object = n.external("app")
+		if got := object.Status.SyncedResourceVersion; got != esov1.SyncedVersion(object) {
+			return fmt.Errorf("syncedResourceVersion %q, want %q", got, esov1.SyncedVersion(object))
+		}
+		return nil
+	})
 	if object.Status.RefreshTime == nil || object.Status.Binding.Name != "app" {
 		t.Errorf("status %+v", object.Status)
 	}
