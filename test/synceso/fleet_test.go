@@ -89,6 +89,8 @@ func (w *world) createOfFleet(ctx context.Context, i int) error {
 	return w.create(ctx, manifest.String())
 }
 
+// awaitFleet waits until each object is synced, and remembered as such: that is
+// written last.
 func (w *world) awaitFleet(t *testing.T) {
 	t.Helper()
 	harness.Await(t, 3*within, func(ctx context.Context) error {
@@ -98,7 +100,7 @@ func (w *world) awaitFleet(t *testing.T) {
 		}
 		ready := 0
 		for i := range list.Items {
-			if one := &list.Items[i]; one.Name == "app" && one.Status.RefreshTime != nil && one.Spec.SecretStoreRef.Name == "fleet" {
+			if one := &list.Items[i]; one.Name == "app" && one.Sync.SyncedGeneration > 0 && one.Spec.SecretStoreRef.Name == "fleet" {
 				ready++
 			}
 		}
