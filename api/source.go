@@ -37,9 +37,12 @@ const MaxResyncBytes = 256
 type Synced interface {
 	metav1.Object
 	runtime.Object
-	// Plan is what is to be done now; nil where the object is none of this
-	// Countersign's business. An error means that the surroundings could not be
+	// Ours reports whether the object is this Countersign's business, and no more:
+	// it costs less than a Plan. An error means that the surroundings could not be
 	// read.
+	Ours(context.Context, Surroundings) (bool, error)
+	// Plan is what is to be done now; nil where the object is not Ours. An error
+	// is that of Ours.
 	Plan(context.Context, Surroundings) (*Plan, error)
 	// SecretName is that of the Secret, in the object's namespace.
 	SecretName() string

@@ -66,8 +66,8 @@ func (j *GuardedJudge) Syncs(ctx context.Context, object api.Guarded) bool {
 	if !ok {
 		return false
 	}
-	plan, err := synced.Plan(ctx, j.Surroundings())
-	return err == nil && plan != nil
+	ours, err := synced.Ours(ctx, j.Surroundings())
+	return err == nil && ours
 }
 
 // Evaluate judges an object by what it and all that it refers to ask now. An

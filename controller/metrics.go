@@ -102,8 +102,9 @@ func (m *readiness) Collect(metrics chan<- prometheus.Metric) {
 func (r *Reconciler) serveReadiness(controller string, registry prometheus.Registerer) manager.Runnable {
 	return manager.RunnableFunc(func(ctx context.Context) error {
 		served := newReadiness(controller, func(visit func(api.Synced)) {
+			around := api.Remember(r.Around)
 			r.each(ctx, func(source api.Synced) {
-				if plan, err := source.Plan(ctx, r.Around); err == nil && plan != nil {
+				if ours, err := source.Ours(ctx, around); err == nil && ours {
 					visit(source)
 				}
 			}, client.UnsafeDisableDeepCopy)

@@ -66,12 +66,12 @@ func (r *Reconciler) letGo(ctx context.Context, source api.Synced) error {
 	if !isHeld {
 		return nil
 	}
-	plan, err := source.Plan(ctx, r.Around)
+	ours, err := source.Ours(ctx, r.Around)
 	if err != nil {
 		return err
 	}
 	before := source.DeepCopyObject().(client.Object) //nolint:forcetypeassert // A deep copy has the type of its original.
-	if !object.Release(plan != nil) {
+	if !object.Release(ours) {
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})

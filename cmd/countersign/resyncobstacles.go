@@ -28,8 +28,7 @@ func syncsIn(around func() (api.Surroundings, error)) func(context.Context, clie
 		if err != nil {
 			return false, err
 		}
-		plan, err := synced.Plan(ctx, known)
-		return plan != nil, err
+		return synced.Ours(ctx, known)
 	}
 }
 

@@ -48,12 +48,9 @@ type entry struct {
 
 func (s *ExternalSecretSpec) ask(ctx context.Context, a *asker, at *field.Path) error {
 	a.refuse(unknownProblems(s.Unknown, at))
-	groups := s.groups(a.namespace, at)
-	for i := range groups {
-		var err error
-		if groups[i].found, err = a.reached(ctx, groups[i].to); err != nil {
-			return err
-		}
+	groups, err := s.reached(ctx, a, at)
+	if err != nil {
+		return err
 	}
 	if areOurs(groups, a.Operator()) {
 		return s.askOurs(ctx, a, groups, at)
@@ -65,6 +62,18 @@ func (s *ExternalSecretSpec) ask(ctx context.Context, a *asker, at *field.Path) 
 		}
 	}
 	return nil
+}
+
+// reached are the groups with what they mean now.
+func (s *ExternalSecretSpec) reached(ctx context.Context, a *asker, at *field.Path) ([]group, error) {
+	groups := s.groups(a.namespace, at)
+	for i := range groups {
+		var err error
+		if groups[i].found, err = a.reached(ctx, groups[i].to); err != nil {
+			return nil, err
+		}
+	}
+	return groups, nil
 }
 
 // groups are in the order in which the spec first refers to them.

@@ -19,6 +19,12 @@ const (
 	groupForceSync = "external-secrets.io/force-sync"
 )
 
+// Ours are objects of stores that say so.
+func (e *ExternalSecret) Ours(ctx context.Context, around api.Surroundings) (bool, error) {
+	groups, err := e.Spec.reached(ctx, &asker{Surroundings: around, namespace: e.Namespace}, specPath())
+	return areOurs(groups, around.Operator()), err
+}
+
 // Plan is nil where no store says that the object is Countersign's to sync.
 func (e *ExternalSecret) Plan(ctx context.Context, around api.Surroundings) (*api.Plan, error) {
 	asker := &asker{Surroundings: around, namespace: e.Namespace}
@@ -83,7 +89,7 @@ func version(object metav1.Object) string {
 // creation: ESO's default is to own the Secret.
 func (t *Target) creation() api.Creation {
 	switch t.CreationPolicy {
-	case "Orphan", "None", "Merge", "CreateOrMerge":
+	case policyOrphan, policyNone, policyMerge, policyCreateMerge:
 		return api.Creation(t.CreationPolicy)
 	default:
 		return api.CreateOwned

@@ -7,16 +7,17 @@ import (
 	"github.com/countersign/countersign/policy"
 )
 
+// Ours are Vault's objects that are for this instance.
+func (e *ExternalSecret) Ours(_ context.Context, around api.Surroundings) (bool, error) {
+	return e.Spec.BackendType == BackendVault && e.Spec.ControllerID == around.Operator().ControllerID, nil
+}
+
 // Plan is to read all keys with one login.
-func (e *ExternalSecret) Plan(_ context.Context, around api.Surroundings) (*api.Plan, error) {
-	operator := around.Operator()
-	if e.Spec.ControllerID != operator.ControllerID {
-		return nil, nil //nolint:nilnil // There is nothing to do is the answer.
+func (e *ExternalSecret) Plan(ctx context.Context, around api.Surroundings) (*api.Plan, error) {
+	if ours, err := e.Ours(ctx, around); !ours || err != nil {
+		return nil, err
 	}
-	claim := e.Claim(operator.Defaults)
-	if claim == nil {
-		return nil, nil //nolint:nilnil // As above.
-	}
+	claim := e.Claim(around.Operator().Defaults)
 	return &api.Plan{
 		Claims: []*policy.Claim{claim},
 		Logins: []api.Login{{
