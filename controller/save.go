@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -35,20 +36,21 @@ func (r *Reconciler) save(ctx context.Context, this *attempt) error {
 	return client.IgnoreNotFound(err)
 }
 
-// changes are the parts of the object that are new.
+// changes are the parts of the object that are new. Where no annotation is, the
+// status is all that can be.
 func (a *attempt) changes() (status, annotations bool, err error) {
+	if maps.Equal(a.source.GetAnnotations(), a.before.GetAnnotations()) {
+		return true, false, nil
+	}
 	data, err := client.MergeFrom(a.before).Data(a.source)
 	if err != nil {
 		return false, false, err
 	}
 	var parts struct {
-		Status   json.RawMessage `json:"status"`
-		Metadata struct {
-			Annotations json.RawMessage `json:"annotations"`
-		} `json:"metadata"`
+		Status json.RawMessage `json:"status"`
 	}
 	err = json.Unmarshal(data, &parts)
-	return parts.Status != nil, parts.Metadata.Annotations != nil, err
+	return parts.Status != nil, true, err
 }
 
 // patch leaves the part out that does not belong there: the apiserver does.
