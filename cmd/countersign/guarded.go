@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -115,11 +114,10 @@ func (w *wiring) addViolations() error {
 	if len(kinds) == 0 {
 		return nil
 	}
-	judge, err := newGuardedJudge(w.judge, nil, w.settings, os.ReadFile)
+	judge, err := w.guardedJudge(nil)
 	if err != nil {
 		return err
 	}
-	judge.Only = w.options.watchNamespaces
 	watcher := &violations.Watcher{
 		Judge: *judge, Shared: w.mgr.GetCache(), Mapper: w.mgr.GetRESTMapper(), NewCache: w.newGuardedCache,
 		PolicyChanged: w.policyChanged.add(),

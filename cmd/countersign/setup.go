@@ -142,13 +142,22 @@ func addLivePolicy(mgr ctrl.Manager, options *serveOptions, settings *config.Set
 	return live, mgr.Add(live)
 }
 
-func (w *wiring) reconciler(of syncedKind) (*controller.Reconciler, error) {
-	// Stores are read from the cache: what is judged is what is asked.
-	judge, err := newGuardedJudge(w.judge, w.mgr.GetClient(), w.settings, os.ReadFile)
+// guardedJudge is of the namespaces and the instance that the process is for.
+func (w *wiring) guardedJudge(objects client.Reader) (*config.GuardedJudge, error) {
+	judge, err := newGuardedJudge(w.judge, objects, w.settings, os.ReadFile)
 	if err != nil {
 		return nil, err
 	}
 	judge.Only, judge.Operator.ControllerID = w.options.watchNamespaces, w.options.controllerID
+	return judge, nil
+}
+
+func (w *wiring) reconciler(of syncedKind) (*controller.Reconciler, error) {
+	// Stores are read from the cache: what is judged is what is asked.
+	judge, err := w.guardedJudge(w.mgr.GetClient())
+	if err != nil {
+		return nil, err
+	}
 	return &controller.Reconciler{
 		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(),
 		New: of.newObject, NewList: of.newList,
@@ -165,11 +174,10 @@ func (w *wiring) reconciler(of syncedKind) (*controller.Reconciler, error) {
 
 // validators are those of all dialects that are on, by kind.
 func (w *wiring) validators() (map[schema.GroupVersionKind]webhook.Validator, error) {
-	judge, err := newGuardedJudge(w.judge, w.mgr.GetAPIReader(), w.settings, os.ReadFile)
+	judge, err := w.guardedJudge(w.mgr.GetAPIReader())
 	if err != nil {
 		return nil, err
 	}
-	judge.Only = w.options.watchNamespaces
 	all := enabled(w.settings).validators()
 	for _, one := range guarded(w.settings) {
 		all[one.kind] = one.validator(judge)

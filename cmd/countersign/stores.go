@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -13,11 +12,10 @@ import (
 
 // addStores has the statuses of stores written whose objects are synced.
 func (w *wiring) addStores() error {
-	judge, err := newGuardedJudge(w.judge, w.mgr.GetClient(), w.settings, os.ReadFile)
+	judge, err := w.guardedJudge(w.mgr.GetClient())
 	if err != nil {
 		return err
 	}
-	judge.Only = w.options.watchNamespaces
 	for name, one := range map[string]*stores.Reconciler{
 		"secretstore": {
 			New: func() stores.Store { return &esov1.SecretStore{} }, NewList: func() client.ObjectList { return &esov1.SecretStoreList{} },
