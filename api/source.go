@@ -120,6 +120,19 @@ type Address struct {
 // +kubebuilder:object:generate=false
 type Values map[Address]map[string]any
 
+// MaxSecretBytes is the limit of a Secret's data.
+// https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size
+const MaxSecretBytes = 1 << 20
+
+// DataBytes is what counts towards MaxSecretBytes.
+func (c *Content) DataBytes() int {
+	total := 0
+	for _, value := range c.Data {
+		total += len(value)
+	}
+	return total
+}
+
 // Content is what a Secret is made of, apart from its name and owner.
 // +kubebuilder:object:generate=false
 type Content struct {

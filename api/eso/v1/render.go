@@ -99,20 +99,14 @@ func wrong(problem *field.Error) error {
 	return &api.ValueError{Problems: field.ErrorList{problem}}
 }
 
-// maxSecretBytes is the limit of a Secret's data.
-// https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size
-const maxSecretBytes = 1 << 20
-
 func check(content *api.Content) error {
-	total := 0
-	for name, value := range content.Data {
+	for name := range content.Data {
 		if problems := validation.IsConfigMapKey(name); len(problems) > 0 {
 			return wrong(field.Invalid(specPath(), name, "cannot be a key of a Secret: "+problems[0]))
 		}
-		total += len(value)
 	}
-	if total > maxSecretBytes {
-		return wrong(field.TooLong(specPath(), "", maxSecretBytes))
+	if content.DataBytes() > api.MaxSecretBytes {
+		return wrong(field.TooLong(specPath(), "", api.MaxSecretBytes))
 	}
 	return nil
 }

@@ -238,7 +238,7 @@ func TestRenderValueError(t *testing.T) {
 
 // A Secret has a size, and its keys letters.
 func TestRenderBounds(t *testing.T) {
-	long := strings.Repeat("x", maxSecretBytes/2)
+	long := strings.Repeat("x", api.MaxSecretBytes/2)
 	testRenderings(t, map[string]rendering{
 		"as large as can be": {spec: `"dataFrom": [{"extract": {"key": "a"}}]`, vault: vaultOf{"secret/data/a": kv(`{"x": "` + long + `", "y": "` + long + `"}`)}, want: map[string]string{"x": long, "y": long}},
 		"too large":          {spec: `"dataFrom": [{"extract": {"key": "a"}}]`, vault: vaultOf{"secret/data/a": kv(`{"x": "` + long + `", "y": "` + long + `x"}`)}, err: `spec: Too long: may not be more than 1048576 bytes`},

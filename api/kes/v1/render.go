@@ -12,10 +12,6 @@ import (
 	"github.com/countersign/countersign/api"
 )
 
-// maxSecretBytes is the limit of a Secret's data.
-// https://kubernetes.io/docs/concepts/configuration/secret/#restriction-data-size
-const maxSecretBytes = 1 << 20
-
 // Render makes the content of the Secret. All values are there, or there are
 // errors and no content. Later values win: dataFrom, dataFromWithOptions,
 // data; the template never replaces a value but by stringData.
@@ -43,7 +39,7 @@ func (e *ExternalSecret) Render(values api.Values) (*api.Content, field.ErrorLis
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	if err := checkSize(content.Data, spec); err != nil {
+	if err := checkSize(content, spec); err != nil {
 		return nil, field.ErrorList{err}
 	}
 	return content, nil
@@ -134,12 +130,8 @@ func looksLikeV2(answer map[string]any) bool {
 	return hasData && len(answer) == 2 && metadata["version"] != nil && metadata["created_time"] != nil
 }
 
-func checkSize(data map[string][]byte, at *field.Path) *field.Error {
-	total := 0
-	for value := range maps.Values(data) {
-		total += len(value)
-	}
-	if total > maxSecretBytes {
+func checkSize(content *api.Content, at *field.Path) *field.Error {
+	if total := content.DataBytes(); total > api.MaxSecretBytes {
 		return field.Invalid(at, fmt.Sprintf("%d bytes", total), "a Secret holds at most 1 MiB of data")
 	}
 	return nil

@@ -131,7 +131,7 @@ func TestRender(t *testing.T) {
 			[]string{"spec.template.spec: Forbidden: a Secret's template has type, metadata, data, stringData and immutable"}},
 		"too large": {
 			"backendType: vault\ndataFrom: [kv/data/a]",
-			map[string]string{"kv/data/a": v2(`{"a":"` + strings.Repeat("x", maxSecretBytes+1) + `"}`)}, nil,
+			map[string]string{"kv/data/a": v2(`{"a":"` + strings.Repeat("x", api.MaxSecretBytes+1) + `"}`)}, nil,
 			[]string{`spec: Invalid value: "1048577 bytes": a Secret holds at most 1 MiB of data`}},
 	}
 	for name, tc := range tests {
