@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -66,7 +65,7 @@ func newWorld(ctx context.Context, env *harness.Env) (*world, error) {
 				Policies: []string{"reader"}, Audience: "vault", TTL: time.Hour,
 			})
 		},
-		func() error { return w.installCRDs(ctx) },
+		func() error { return esocrds.Install(ctx, env, "*external-secrets.io_*.yaml") },
 		func() error { return env.InstallChart(ctx, w.release) },
 		func() error { return w.start(ctx) },
 	}
@@ -115,31 +114,6 @@ func chartValues(vault string) map[string]any {
 			},
 		},
 	}
-}
-
-func (w *world) installCRDs(ctx context.Context) error {
-	folder, err := esocrds.Folder(ctx)
-	if err != nil {
-		return err
-	}
-	files, err := filepath.Glob(filepath.Join(folder, "*external-secrets.io_*.yaml"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no CRDs in %s: %w", folder, err)
-	}
-	args := []string{"apply", "--server-side"}
-	for _, file := range files {
-		args = append(args, "-f", file)
-	}
-	for _, args := range [][]string{args, {"wait", "crd", "--all", "--for=condition=Established", "--timeout=60s"}} {
-		output, err := w.env.Kubectl(ctx, "", args...)
-		if err == nil && output.ExitCode != 0 {
-			err = errors.New(output.Stderr)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (w *world) start(ctx context.Context) error {
