@@ -7,7 +7,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -52,22 +51,19 @@ func (r *Reconciler) apply(ctx context.Context, this *attempt, content *api.Cont
 	return stateOf(this, written), nil
 }
 
-// create is no apply: that would merge into a Secret that somebody else has
-// created meanwhile.
+// nowhere is the version of a store that nothing was written to yet: no Secret
+// has it, so an apply on that condition only ever creates.
+// https://github.com/kubernetes/kubernetes/issues/106745
+const nowhere = "1"
+
+// create never merges into a Secret that somebody else has created meanwhile:
+// that one is a conflict.
 func (r *Reconciler) create(ctx context.Context, this *attempt, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
 	written := wanted.DeepCopy()
-	err := r.Create(ctx, written, client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency)
-	switch {
-	case apierrors.IsAlreadyExists(err):
-		return nil, errOutdated
-	case err != nil:
-		return nil, err
-	}
-	created := metadataOf(written)
-	// Later it would be a write where nothing else is new. The Secret is
-	// complete: where this fails, its next change makes up for it.
-	_ = r.takeOverFields(ctx, this, created)
-	return created, nil
+	written.SetResourceVersion(nowhere)
+	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written),
+		client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency)
+	return metadataOf(written), err
 }
 
 func (r *Reconciler) update(ctx context.Context, this *attempt, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
@@ -103,9 +99,9 @@ func (r *Reconciler) replace(ctx context.Context, this *attempt, wanted *unstruc
 	return r.recreate(ctx, this, wanted, why)
 }
 
-// takeOverFields turns what we own by creating the Secret, and what whoever made
-// it for this object owns, into what we own by applying it, once in a Secret's
-// life: only then does an apply remove what is asked for no more.
+// takeOverFields turns what whoever made the Secret for this object owns into what
+// we own by applying it, once in a Secret's life: only then does an apply remove
+// what is asked for no more.
 // https://kubernetes.io/docs/reference/using-api/server-side-apply/#upgrading-from-client-side-apply-to-server-side-apply
 func (r *Reconciler) takeOverFields(ctx context.Context, this *attempt, secret *metav1.PartialObjectMetadata) error {
 	upgraded := secret.DeepCopy()

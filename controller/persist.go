@@ -44,6 +44,10 @@ func (r *Reconciler) catchUpSecret(ctx context.Context, this *attempt) error {
 		return err
 	}
 	before := this.secret
+	if now.isGone() && before.isGone() {
+		// The conflict was another's: a ResourceQuota counts one at a time.
+		return nil
+	}
 	if now.isGone() || before.isGone() || now.meta.UID != before.meta.UID || !equality.Semantic.DeepEqual(now.entry(), before.entry()) {
 		return errOutdated
 	}

@@ -247,6 +247,53 @@ func (n *tenant) isTakenOver(name string, owner *kesv1.ExternalSecret) {
 	}
 }
 
+// A Secret that somebody else creates while ours is on its way stays theirs.
+func TestWritingMergesIntoNobodysSecret(t *testing.T) {
+	n := newTenant(t)
+	n.put("kubernetes", "app", map[string]any{"a": "1"})
+	n.apply("app", appSpec)
+	n.awaitSynced("app")
+	var placed atomic.Pointer[corev1.Secret]
+	n.duringWrites(func(ctx context.Context, operation admissionv1.Operation) error {
+		theirs := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: n.ns, Name: "late"}, StringData: map[string]string{"foreign": "f"}}
+		if operation != admissionv1.Create || !placed.CompareAndSwap(nil, theirs) {
+			return nil
+		}
+		return n.env.Client.Create(ctx, theirs)
+	})
+	n.apply("late", appSpec)
+	n.awaitReason("late", "SecretNotOwned")
+	if placed.Load() == nil {
+		t.Fatal("nothing was created in between")
+	}
+	if diff := cmp.Diff(placed.Load().ResourceVersion, n.secret("late").ResourceVersion); diff != "" {
+		t.Errorf("the Secret was touched: %s", diff)
+	}
+}
+
+// A conflict that is not about the Secret is none of ours: a ResourceQuota counts
+// one Secret at a time.
+func TestWritingCreatesAfterAnothersConflict(t *testing.T) {
+	n := newTenant(t)
+	n.put("kubernetes", "app", map[string]any{"a": "1"})
+	n.apply("app", appSpec)
+	n.awaitSynced("app")
+	var calls atomic.Int32
+	n.duringWrites(func(_ context.Context, operation admissionv1.Operation) error {
+		if operation == admissionv1.Create && calls.Add(1) == 1 {
+			return apierrors.NewConflict(corev1.Resource("resourcequotas"), "secrets", errors.New("it was counted meanwhile"))
+		}
+		return nil
+	})
+	mark := n.mark()
+	n.apply("late", appSpec)
+	n.awaitSynced("late")
+	n.wantRequests(mark, harness.Counts{Read: 1})
+	if got := calls.Load(); got != 2 {
+		t.Errorf("%d writes, want another after the first", got)
+	}
+}
+
 // A resync that finds the same values writes nothing, from the first one on.
 func TestWritingNothingNew(t *testing.T) {
 	n := newTenant(t)

@@ -27,10 +27,9 @@ const (
 func syncPurposes() []purpose {
 	return []purpose{
 		{"collecting garbage", []string{"runtime.gcBgMarkWorker", "runtime.gcAssistAlloc", "runtime.bgsweep"}},
-		{"reading Vault", []string{reconciler + "read", "hashicorp/vault/api"}},
-		{"noting in the Secret that it was applied", []string{reconciler + "takeOverFields"}},
+		{"reading Vault", []string{"countersign/controller.(*door)", "countersign/controller/vault", "hashicorp/vault/api"}},
 		{"writing the Secret", []string{reconciler + "write"}},
-		{"writing the status", []string{reconciler + "patchStatus"}},
+		{"writing the status", []string{reconciler + "save"}},
 		{"telling events", []string{"client-go/tools/events"}},
 		{"the rest of a reconcile: judge, compare, log", []string{reconciler + "Reconcile"}},
 		{"following the apiserver: decoding, caches", []string{informer, "controller-runtime/pkg/cache", "apimachinery/pkg/watch"}},
