@@ -63,7 +63,8 @@ func (e *Enforcement) answer(ctx context.Context, request admission.Request, ver
 	e.Metrics.observe(request.Namespace, string(outcome))
 	record(ctx, verdict)
 	if outcome != policy.Allowed {
-		log.FromContext(ctx).Info(string(outcome), "revision", verdict.Revision, "violations", told(verdict))
+		logger := admission.DefaultLogConstructor(log.FromContext(ctx), &request)
+		logger.Info(string(outcome), "revision", verdict.Revision, "violations", told(verdict))
 	}
 	warnings := admission.Warnings{}
 	for _, warning := range verdict.Warnings() {

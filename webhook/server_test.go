@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -159,3 +160,23 @@ func (registering) Start(context.Context) error { return nil }
 func (registering) StartedChecker() healthz.Checker { return healthz.Ping }
 
 func (r registering) WebhookMux() *http.ServeMux { return r.mux }
+
+func TestServerSpeaksHTTP1(t *testing.T) {
+	server := NewServer(ctrlwebhook.Options{}, t.Context().Done(), prometheus.NewRegistry())
+	listening := httptest.NewUnstartedServer(http.NotFoundHandler())
+	listening.EnableHTTP2 = true // The client would rather speak it.
+	listening.TLS = &tls.Config{NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13}
+	for _, option := range server.Server.(*ctrlwebhook.DefaultServer).Options.TLSOpts { //nolint:forcetypeassert // NewServer made it.
+		option(listening.TLS)
+	}
+	listening.StartTLS()
+	defer listening.Close()
+	answer, err := listening.Client().Get(listening.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.ProtoMajor != 1 {
+		t.Errorf("speaks %s", answer.Proto)
+	}
+}

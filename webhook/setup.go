@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,8 +23,15 @@ func Register(mgr ctrl.Manager, stamp *Stamp, enforcement *Enforcement, validato
 		handlers[kind] = validator(mgr.GetScheme(), enforcement)
 	}
 	server := mgr.GetWebhookServer()
-	server.Register(StampPath, &admission.Webhook{Handler: stamp, RecoverPanic: new(false)})
-	server.Register(EnforcePath, &admission.Webhook{Handler: handlers, RecoverPanic: new(false)})
+	server.Register(StampPath, newWebhook(stamp))
+	server.Register(EnforcePath, newWebhook(handlers))
+}
+
+// newWebhook leaves what is known of a request out of its logger: that is written
+// out when it is given, and most requests log nothing.
+func newWebhook(handler admission.Handler) *admission.Webhook {
+	unnamed := func(base logr.Logger, _ *admission.Request) logr.Logger { return base }
+	return &admission.Webhook{Handler: handler, RecoverPanic: new(false), LogConstructor: unnamed}
 }
 
 // RegisterGuard serves the webhook for policy ConfigMaps.
