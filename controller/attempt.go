@@ -15,7 +15,7 @@ import (
 // attempt is one look at an object: as it stands, and as it was judged.
 type attempt struct {
 	source api.Synced
-	// before is the object as it was read.
+	// before is the object as the cache has it, and shares what it holds.
 	before api.Synced
 	plan   *api.Plan
 	// version is what the object asks for.
@@ -29,21 +29,21 @@ type attempt struct {
 
 // plan is nil where there is nothing to do: without a policy nothing can be
 // judged, and the first one enqueues everything.
-func (r *Reconciler) plan(ctx context.Context, source api.Synced) (*attempt, error) {
+func (r *Reconciler) plan(ctx context.Context, before api.Synced) (*attempt, error) {
 	if r.Judge.Policy() == nil {
 		return nil, nil //nolint:nilnil // That there is none is the answer.
 	}
-	if !source.GetDeletionTimestamp().IsZero() {
-		return nil, r.letGo(ctx, source)
+	if !before.GetDeletionTimestamp().IsZero() {
+		return nil, r.letGo(ctx, before)
 	}
-	if isPaused(source) {
+	if isPaused(before) {
 		return nil, nil //nolint:nilnil // As above.
 	}
-	plan, err := source.Plan(ctx, r.Around)
+	plan, err := before.Plan(ctx, r.Around)
 	if plan == nil || err != nil {
 		return nil, err
 	}
-	before := source.DeepCopyObject().(api.Synced) //nolint:forcetypeassert // A deep copy has the type of its original.
+	source := before.DeepCopyObject().(api.Synced) //nolint:forcetypeassert // A deep copy has the type of its original.
 	return &attempt{source: source, before: before, plan: plan, version: plan.Version(source)}, nil
 }
 

@@ -70,7 +70,7 @@ const (
 // Reconcile brings one object's Secret up to date.
 func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	source := r.New()
-	if err := r.Get(ctx, request.NamespacedName, source); err != nil {
+	if err := r.look(ctx, request.NamespacedName, source); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	this, err := r.plan(ctx, source)
@@ -94,6 +94,17 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	}
 	r.announce(this)
 	return next, nil
+}
+
+// look gets what the cache holds itself: nothing of it may be changed. What is not
+// copied has no kind of its own.
+func (r *Reconciler) look(ctx context.Context, key client.ObjectKey, object api.Synced) error {
+	if err := r.Get(ctx, key, object, &client.GetOptions{UnsafeDisableDeepCopy: new(true)}); err != nil {
+		return err
+	}
+	kind, err := r.GroupVersionKindFor(object)
+	object.GetObjectKind().SetGroupVersionKind(kind)
+	return err
 }
 
 // isPaused reports an object that is on its way out or suspended by its user.

@@ -61,7 +61,8 @@ type held interface {
 
 // letGo of an object that is on its way out: its Secret is the garbage
 // collector's to delete.
-func (r *Reconciler) letGo(ctx context.Context, source api.Synced) error {
+func (r *Reconciler) letGo(ctx context.Context, before api.Synced) error {
+	source := before.DeepCopyObject().(api.Synced) //nolint:forcetypeassert // A deep copy has the type of its original.
 	object, isHeld := source.(held)
 	if !isHeld {
 		return nil
@@ -70,7 +71,6 @@ func (r *Reconciler) letGo(ctx context.Context, source api.Synced) error {
 	if err != nil {
 		return err
 	}
-	before := source.DeepCopyObject().(client.Object) //nolint:forcetypeassert // A deep copy has the type of its original.
 	if !object.Release(ours) {
 		return nil
 	}

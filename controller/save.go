@@ -7,6 +7,7 @@ import (
 	"reflect"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
@@ -20,18 +21,20 @@ func (r *Reconciler) save(ctx context.Context, this *attempt) error {
 	if reflect.DeepEqual(this.source, this.before) {
 		return nil
 	}
+	// With this, the version that stands in the object is part of each patch.
+	this.before.SetResourceVersion("")
 	status, annotations, err := this.changes()
 	if err == nil && status {
 		write := func(object client.Object, patch client.Patch) error {
 			return r.Status().Patch(ctx, object, patch, client.FieldOwner(FieldManager))
 		}
-		err = persist(ctx, func() error { return this.patch(write) }, func() error { return r.catchUp(ctx, this) })
+		err = persist(ctx, func() error { return this.patch(r.New(), write) }, func() error { return r.catchUp(ctx, this) })
 	}
 	if err == nil && annotations {
 		write := func(object client.Object, patch client.Patch) error {
 			return r.Patch(ctx, object, patch, client.FieldOwner(FieldManager))
 		}
-		err = persist(ctx, func() error { return this.patch(write) }, func() error { return r.catchUpRemembered(ctx, this) })
+		err = persist(ctx, func() error { return this.patch(r.New(), write) }, func() error { return r.catchUpRemembered(ctx, this) })
 	}
 	return client.IgnoreNotFound(err)
 }
@@ -53,20 +56,20 @@ func (a *attempt) changes() (status, annotations bool, err error) {
 	return parts.Status != nil, true, err
 }
 
-// patch leaves the part out that does not belong there: the apiserver does.
-func (a *attempt) patch(write func(client.Object, client.Patch) error) error {
-	written := a.source.DeepCopyObject().(client.Object) //nolint:forcetypeassert // A deep copy has the type of its original.
-	if err := write(written, client.MergeFromWithOptions(a.before, client.MergeFromWithOptimisticLock{})); err != nil {
+// patch leaves the part out that does not belong there: the apiserver does. What
+// it answers goes into written.
+func (a *attempt) patch(written client.Object, write func(client.Object, client.Patch) error) error {
+	data, err := client.MergeFrom(a.before).Data(a.source)
+	if err != nil {
 		return err
 	}
-	a.seen(written.GetResourceVersion())
+	written.SetNamespace(a.source.GetNamespace())
+	written.SetName(a.source.GetName())
+	if err := write(written, client.RawPatch(types.MergePatchType, data)); err != nil {
+		return err
+	}
+	a.source.SetResourceVersion(written.GetResourceVersion())
 	return nil
-}
-
-// seen is the version of the object that the next write is meant for.
-func (a *attempt) seen(resourceVersion string) {
-	a.source.SetResourceVersion(resourceVersion)
-	a.before.SetResourceVersion(resourceVersion)
 }
 
 // catchUp with a change of the object that is none of its status.
@@ -93,6 +96,6 @@ func (r *Reconciler) catchUpIf(ctx context.Context, this *attempt, same func(*ap
 	if now.GetUID() != this.source.GetUID() || !same(now.SyncStatus()) {
 		return errOutdated
 	}
-	this.seen(now.GetResourceVersion())
+	this.source.SetResourceVersion(now.GetResourceVersion())
 	return nil
 }

@@ -7,6 +7,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/countersign/countersign/api"
+	kesv1 "github.com/countersign/countersign/api/kes/v1"
 )
 
 // failing is a client whose status writes end in these errors, one after the
@@ -59,7 +62,7 @@ func TestPatchStatus(t *testing.T) {
 				source.Status.Status = "ERROR, x"
 			}
 			writer := &failing{errs: tc.errs}
-			err := (&Reconciler{Client: writer}).save(t.Context(), this)
+			err := (&Reconciler{Client: writer, New: func() api.Synced { return &kesv1.ExternalSecret{} }}).save(t.Context(), this)
 			if writer.writes != tc.writes || (err != nil) != tc.failed {
 				t.Errorf("%d writes, want %d; error %v", writer.writes, tc.writes, err)
 			}

@@ -125,7 +125,7 @@ func (r *Reconciler) guard(judged *attempt) func(context.Context) error {
 	uid, version, verdicts := judged.source.GetUID(), judged.version, judged.verdicts
 	return func(ctx context.Context) error {
 		now := r.New()
-		if err := r.Get(ctx, judged.key(), now); err != nil {
+		if err := r.look(ctx, judged.key(), now); err != nil {
 			return errors.Join(errSuperseded, err)
 		}
 		if now.GetUID() != uid || isPaused(now) {
