@@ -14,6 +14,8 @@ import (
 type contender struct {
 	name string
 	peer bool
+	// bare is no product, and its process is this one.
+	bare bool
 	kind schema.GroupVersionKind
 	// prepare what has to stand before the objects do.
 	prepare func(context.Context, *stage.Stage) error

@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/countersign/countersign/test/bench/report"
 )
@@ -31,7 +32,7 @@ func run(objects, runs int, folder string) error {
 		if err != nil {
 			return nil, err
 		}
-		rows, err := measureAll(ctx, append(countersigns(), peers...), objects, runs, environment)
+		rows, err := measureAll(ctx, slices.Concat(countersigns(), peers, []contender{writesAlone()}), objects, runs, environment)
 		if err != nil {
 			return nil, err
 		}

@@ -65,7 +65,7 @@ func newPage(rows []row, environment *report.Environment) (*report.Page, error) 
 
 func shortName(name string) string {
 	return map[string]string{
-		countersignDefault: "Countersign", countersignLifted: "Countersign, lifted", peerDefault: "ESO", peerTuned: "ESO, tuned",
+		countersignDefault: "Countersign", countersignLifted: "Countersign, lifted", peerDefault: "ESO", peerTuned: "ESO, tuned", bareWrites: "the writes",
 	}[name]
 }
 
@@ -73,9 +73,12 @@ func table(rows []row) *report.Table {
 	table := report.NewTable("", "objects", "until all Secrets stand", "Vault requests (logins / token calls / reads)", "most in a second", "peak RSS", "CPU")
 	for _, r := range rows {
 		count := r.results[0].counts
+		rss, cpu := report.Megabytes(r.peakRSS()), fmt.Sprintf("%.1f s", r.cpu())
+		if r.bare {
+			rss, cpu = "", ""
+		}
 		table.Add(r.name, r.objects, fmt.Sprintf("%.1f s", r.seconds()),
-			fmt.Sprintf("%d (%d / %d / %d)", r.requests(), count.Login, count.Token, count.Read),
-			r.peak(), report.Megabytes(r.peakRSS()), fmt.Sprintf("%.1f s", r.cpu()))
+			fmt.Sprintf("%d (%d / %d / %d)", r.requests(), count.Login, count.Token, count.Read), r.peak(), rss, cpu)
 	}
 	return table
 }
@@ -86,7 +89,7 @@ func addAims(page *report.Page, rows []row) {
 	named := map[string]row{}
 	for _, r := range rows {
 		named[r.name] = r
-		if r.peer {
+		if r.peer || r.bare {
 			continue
 		}
 		for _, one := range r.results {
