@@ -12,7 +12,7 @@ FUZZ_TIME ?= 10s
 
 RUN_TOOLS := etcd kube-apiserver kube-controller-manager kubectl vault helm
 MODULES := . $(wildcard test/tools/*/ test/bench/ test/monitoring/)
-BENCHES := policy admission fleet scale profiles soak
+BENCHES := policy admission fleet profiles soak scale
 GENERATED := charts/countersign/files/crds charts/countersign/README.md ':(glob)api/**/zz_generated.*.go'
 
 .DEFAULT_GOAL := help
