@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,8 +38,8 @@ type Reconciler struct {
 	Vaults vault.Vaults
 	// Clock is for statuses and retries.
 	Clock clock.PassiveClock
-	// Recorder tells users what became of their object.
-	Recorder events.EventRecorder
+	// Instance is the process, to those who read its events.
+	Instance string
 	// ResyncInterval has every object read again in that time; 0 is never.
 	ResyncInterval time.Duration
 	// Workers is how many objects are synced at a time.
@@ -92,7 +91,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request reconcile.Request) (
 	case err != nil:
 		return reconcile.Result{}, err
 	}
-	r.announce(this)
+	r.announce(ctx, this)
 	return next, nil
 }
 

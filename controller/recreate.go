@@ -50,13 +50,13 @@ func (r *Reconciler) recreate(ctx context.Context, this *attempt, wanted *unstru
 		return nil, err
 	}
 	secret.meta = nil
-	r.Recorder.Eventf(this.source, nil, corev1.EventTypeNormal, reasonSecretRecreated, "Sync",
-		"Secret %s is deleted and created anew: %s. What others had added to it is gone", this.source.SecretName(), why)
 	var created *metav1.PartialObjectMetadata
 	err := retry.OnError(retry.DefaultBackoff, isPassing, func() (err error) {
 		created, err = r.create(ctx, this, wanted)
 		return err
 	})
+	r.emit(ctx, this.source, corev1.EventTypeNormal, reasonSecretRecreated, fmt.Sprintf(
+		"Secret %s is deleted and created anew: %s. What others had added to it is gone", this.source.SecretName(), why))
 	if err != nil {
 		// Tried again at once, whatever it is.
 		return nil, fmt.Errorf("the Secret is deleted and not created yet: %s", apierrors.ReasonForError(err))

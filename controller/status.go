@@ -2,6 +2,7 @@ package controller
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -85,7 +86,7 @@ func setNotReady(source api.Synced, failure *failure) bool {
 
 // announce tells a transition as an event, once per change and not per retry.
 // The status is written before: what could not be written will be tried again.
-func (r *Reconciler) announce(this *attempt) {
+func (r *Reconciler) announce(ctx context.Context, this *attempt) {
 	status, before := this.source.SyncStatus(), this.before.SyncStatus()
 	was := apimeta.FindStatusCondition(before.Conditions, api.ConditionReady)
 	is := apimeta.FindStatusCondition(status.Conditions, api.ConditionReady)
@@ -96,7 +97,7 @@ func (r *Reconciler) announce(this *attempt) {
 	if is.Status != metav1.ConditionTrue {
 		kind = corev1.EventTypeWarning
 	}
-	r.Recorder.Eventf(this.source, nil, kind, this.eventReason(*is), "Sync", "%s", is.Message)
+	r.emit(ctx, this.source, kind, this.eventReason(*is), is.Message)
 }
 
 // namesEvents is an object whose dialect has names of its own for events.

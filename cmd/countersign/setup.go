@@ -158,11 +158,15 @@ func (w *wiring) reconciler(of syncedKind) (*controller.Reconciler, error) {
 	if err != nil {
 		return nil, err
 	}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
 	return &controller.Reconciler{
 		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(),
 		New: of.newObject, NewList: of.newList,
 		Around: judge.Surroundings(), Judge: w.judge, Vaults: w.vaults.Vaults, Data: controller.NewDataReader(w.mgr.GetAPIReader()),
-		Clock: clock.RealClock{}, Recorder: w.mgr.GetEventRecorder("countersign"),
+		Clock: clock.RealClock{}, Instance: "countersign-" + host,
 		Restores: controller.NewRestores(clock.RealClock{}),
 		Metrics:  controller.NewMetrics(metrics.Registry, of.name()),
 
