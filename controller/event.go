@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	eventsv1 "k8s.io/api/events/v1"
@@ -27,7 +28,7 @@ func (r *Reconciler) emit(ctx context.Context, object api.Synced, kind, reason, 
 	regarding, err := reference.GetReference(r.Scheme(), object)
 	if err == nil {
 		err = r.Create(ctx, &eventsv1.Event{
-			ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), GenerateName: object.GetName() + "."},
+			ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), GenerateName: fmt.Sprintf("%.200s-", object.GetName())},
 			EventTime:  metav1.NewMicroTime(r.Clock.Now()),
 			Type:       kind, Reason: reason, Note: note, Action: "Sync",
 			ReportingController: FieldManager, ReportingInstance: r.Instance,
@@ -35,6 +36,6 @@ func (r *Reconciler) emit(ctx context.Context, object api.Synced, kind, reason, 
 		}, client.DisableReadYourWritesConsistency)
 	}
 	if err != nil {
-		log.FromContext(ctx).V(1).Info("an event is not told", "reason", reason, "error", err.Error())
+		log.FromContext(ctx).Info("an event is not told", "reason", reason, "error", err.Error())
 	}
 }

@@ -26,7 +26,7 @@ const (
 	reasonSecretRefused  = "SecretRefused"
 )
 
-// maxMessage bounds a condition's message.
+// maxMessage bounds a condition's message, as the apiserver does that of an event.
 const maxMessage = 1024
 
 // failure is why an object is not synced. It is told in the status.

@@ -141,8 +141,9 @@ func kvVersion(answer map[string]any) int64 {
 }
 
 func bounded(message string) string {
+	const more = "..."
 	if len(message) > maxMessage {
-		return message[:maxMessage] + "..."
+		return strings.ToValidUTF8(message[:maxMessage-len(more)], "") + more
 	}
 	return message
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	objects := flag.String("objects", "573,1000,10000,50000", "sizes of the fleets, growing")
+	objects := flag.String("objects", "573,1000,10000", "sizes of the fleets, growing")
 	window := flag.Duration("window", time.Minute, "how long the fleet is watched at rest")
 	folder := flag.String("folder", "", "folder for the page and its plots; empty: print the page")
 	flag.Parse()
