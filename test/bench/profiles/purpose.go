@@ -30,7 +30,7 @@ func syncPurposes() []purpose {
 		{"reading Vault", []string{"countersign/controller.(*door)", "countersign/controller/vault", "hashicorp/vault/api"}},
 		{"writing the Secret", []string{reconciler + "write"}},
 		{"writing the status", []string{reconciler + "save"}},
-		{"telling events", []string{"client-go/tools/events"}},
+		{"telling events", []string{reconciler + "emit"}},
 		{"the rest of a reconcile: judge, compare, log", []string{reconciler + "Reconcile"}},
 		{"following the apiserver: decoding, caches", []string{informer, "controller-runtime/pkg/cache", "apimachinery/pkg/watch"}},
 		{"the queue", []string{"controller/fairqueue", "controller-runtime/pkg/internal/controller"}},
