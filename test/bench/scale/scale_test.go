@@ -108,7 +108,7 @@ func TestScale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 5 | 0 | 0 |", "1.0 POST secrets", "(scale-memory.svg)", "| 5 objects: requests of the resync | 2 |"} {
+	for _, want := range []string{"| 5 | 0 | 0 |", "1.0 APPLY secrets", "(scale-memory.svg)", "| 5 objects: requests of the resync | 2 |"} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
