@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/procfs"
 )
@@ -14,9 +15,10 @@ import (
 // host and no path.
 type Environment struct {
 	processor string
-	load      float64
-	versions  []string
-	notes     []string
+	// busy is the share of the processors' time that went into other work.
+	busy     float64
+	versions []string
+	notes    []string
 }
 
 // NewEnvironment looks at the machine, before anything is measured.
@@ -29,16 +31,33 @@ func NewEnvironment() (*Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	load, err := fs.LoadAvg()
+	busy, err := busyNow(fs)
 	if err != nil {
 		return nil, err
 	}
-	e := &Environment{processor: "unknown processor", load: load.Load1}
+	e := &Environment{processor: "unknown processor", busy: busy}
 	if len(processors) > 0 && processors[0].ModelName != "" {
 		e.processor = processors[0].ModelName
 	}
 	return e, nil
 }
+
+// mostBusy is what a machine without other work does not reach.
+const mostBusy = 0.2
+
+// busyNow looks for two seconds. A load average would tell of the benchmark before.
+func busyNow(fs procfs.FS) (float64, error) {
+	before, err := fs.Stat()
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(2 * time.Second)
+	after, err := fs.Stat()
+	idle := idleTime(after.CPUTotal) - idleTime(before.CPUTotal)
+	return 1 - idle/(2*float64(runtime.NumCPU())), err
+}
+
+func idleTime(of procfs.CPUStat) float64 { return of.Idle + of.Iowait }
 
 // Version adds that of a program or a module.
 func (e *Environment) Version(name, version string) {
@@ -60,8 +79,8 @@ func (e *Environment) String() string {
 		strings.Join(append([]string{goVersion()}, e.versions...), ", "),
 	}
 	lines = append(lines, e.notes...)
-	if e.load > float64(runtime.NumCPU())/2 {
-		lines = append(lines, fmt.Sprintf("**the machine was busy with other work** (a load of %.1f when this began): times are long, only ratios mean something", e.load))
+	if e.busy > mostBusy {
+		lines = append(lines, fmt.Sprintf("**the machine was busy with other work** (for %.0f %% of its time when this began): times are long, only ratios mean something", 100*e.busy))
 	}
 	return "- " + strings.Join(lines, "\n- ")
 }

@@ -141,10 +141,10 @@ func isXML(t *testing.T, text []byte) {
 
 // A busy machine is told, a quiet one is not.
 func TestEnvironmentTellsLoad(t *testing.T) {
-	for load, want := range map[float64]bool{0.1: false, 1000: true} {
-		e := &Environment{processor: "Abacus", load: load}
+	for busy, want := range map[float64]bool{0.1: false, 0.6: true} {
+		e := &Environment{processor: "Abacus", busy: busy}
 		if got := strings.Contains(e.String(), "busy"); got != want {
-			t.Errorf("a load of %v is told: %t", load, got)
+			t.Errorf("busy for %v is told: %t", busy, got)
 		}
 	}
 	e, err := NewEnvironment()
