@@ -51,7 +51,7 @@ func busyNow(fs procfs.FS) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	time.Sleep(2 * time.Second)
+	<-time.After(2 * time.Second)
 	after, err := fs.Stat()
 	idle := idleTime(after.CPUTotal) - idleTime(before.CPUTotal)
 	return 1 - idle/(2*float64(runtime.NumCPU())), err
