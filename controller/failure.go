@@ -26,9 +26,6 @@ const (
 	reasonSecretRefused  = "SecretRefused"
 )
 
-// maxMessage bounds a condition's message, as the apiserver does that of an event.
-const maxMessage = 1024
-
 // failure is why an object is not synced. It is told in the status.
 type failure struct {
 	reason, message string

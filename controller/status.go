@@ -26,13 +26,13 @@ func setAllowed(source api.Synced, verdict *policy.Verdict) {
 	case policy.Allowed:
 	case policy.Denied:
 		condition.Status, condition.Reason = metav1.ConditionFalse, reasonPolicyDenied
-		condition.Message = bounded(joined(verdict.Denials()))
+		condition.Message = api.Bounded(joined(verdict.Denials()))
 	case policy.Warned:
 		condition.Reason = reasonPolicyWarns
-		condition.Message = bounded("let pass: " + strings.Join(verdict.Messages(), "; "))
+		condition.Message = api.Bounded("let pass: " + strings.Join(verdict.Messages(), "; "))
 	case policy.Audited:
 		condition.Reason = reasonPolicyAudits
-		condition.Message = bounded("let pass: " + strings.Join(verdict.Messages(), "; "))
+		condition.Message = api.Bounded("let pass: " + strings.Join(verdict.Messages(), "; "))
 	}
 	apimeta.SetStatusCondition(&source.SyncStatus().Conditions, condition)
 }
@@ -56,7 +56,7 @@ func (r *Reconciler) record(this *attempt, outcome *outcome) {
 	default:
 		r.recordRetry(this, outcome.failure)
 		if setNotReady(this.source, outcome.failure) {
-			this.source.Report(now, bounded(outcome.failure.message))
+			this.source.Report(now, api.Bounded(outcome.failure.message))
 		}
 	}
 }
@@ -80,7 +80,7 @@ func setReady(source api.Synced, success *success) {
 func setNotReady(source api.Synced, failure *failure) bool {
 	return apimeta.SetStatusCondition(&source.SyncStatus().Conditions, metav1.Condition{
 		Type: api.ConditionReady, Status: metav1.ConditionFalse, Reason: failure.reason,
-		Message: bounded(failure.message), ObservedGeneration: source.GetGeneration(),
+		Message: api.Bounded(failure.message), ObservedGeneration: source.GetGeneration(),
 	})
 }
 
@@ -138,12 +138,4 @@ func kvVersion(answer map[string]any) int64 {
 		return 0
 	}
 	return version
-}
-
-func bounded(message string) string {
-	const more = "..."
-	if len(message) > maxMessage {
-		return strings.ToValidUTF8(message[:maxMessage-len(more)], "") + more
-	}
-	return message
 }

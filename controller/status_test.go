@@ -2,9 +2,7 @@ package controller
 
 import (
 	"context"
-	"strings"
 	"testing"
-	"unicode/utf8"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -67,18 +65,6 @@ func TestPatchStatus(t *testing.T) {
 			err := (&Reconciler{Client: writer, New: func() api.Synced { return &kesv1.ExternalSecret{} }}).save(t.Context(), this)
 			if writer.writes != tc.writes || (err != nil) != tc.failed {
 				t.Errorf("%d writes, want %d; error %v", writer.writes, tc.writes, err)
-			}
-		})
-	}
-}
-
-// An event's note has at most 1024 bytes, and is text.
-func TestBounded(t *testing.T) {
-	for name, message := range map[string]string{"short": "denied", "long": strings.Repeat("x", 2000), "cut within a letter": strings.Repeat("é", 1000)} {
-		t.Run(name, func(t *testing.T) {
-			got := bounded(message)
-			if len(got) > 1024 || !utf8.ValidString(got) || !strings.HasPrefix(message, strings.TrimSuffix(got, "...")) {
-				t.Errorf("%d bytes: %q", len(got), got)
 			}
 		})
 	}

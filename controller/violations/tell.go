@@ -12,9 +12,6 @@ import (
 const (
 	reasonDenied  = "PolicyDenied"
 	reasonAllowed = "PolicyAllows"
-	// maxNote is what the apiserver takes of an event.
-	// https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-	maxNote = 1024
 )
 
 // tell says once what is wrong with an object, and once that it no longer is.
@@ -32,7 +29,7 @@ func (r *run) tell(one item, object api.Guarded, verdict *policy.Verdict) {
 		return
 	}
 	r.told[one] = said
-	r.Recorder.Eventf(object, nil, corev1.EventTypeWarning, reasonDenied, "Guard", "%s", bounded("it stands although policy denies it: "+said))
+	r.Recorder.Eventf(object, nil, corev1.EventTypeWarning, reasonDenied, "Guard", "%s", api.Bounded("it stands although policy denies it: "+said))
 	logger.Info("stands in violation", "violations", said)
 }
 
@@ -43,11 +40,4 @@ func said(verdict *policy.Verdict) string {
 		lines = append(lines, denial.Error())
 	}
 	return strings.Join(lines, "; ")
-}
-
-func bounded(note string) string {
-	if len(note) <= maxNote {
-		return note
-	}
-	return strings.ToValidUTF8(note[:maxNote-3], "") + "..."
 }

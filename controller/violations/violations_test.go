@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/countersign/countersign/api"
 	esov1 "github.com/countersign/countersign/api/eso/v1"
 	"github.com/countersign/countersign/policy"
 )
@@ -71,7 +72,7 @@ func TestTell(t *testing.T) {
 	close(recorder.Events)
 	var told []string
 	for event := range recorder.Events {
-		if len(event) > maxNote+100 {
+		if len(event) > api.MaxNote+100 {
 			t.Errorf("an event of %d bytes", len(event))
 		}
 		told = append(told, strings.Join(strings.Fields(event)[:2], " "))
