@@ -54,6 +54,8 @@ func (r *Reconciler) deleteVersion(ctx context.Context, secret *metav1.PartialOb
 // held is an object that another controller of its dialect keeps from being
 // deleted until it has let go of it.
 type held interface {
+	client.Object
+
 	// Release takes that controller's hold off an object of Countersign's, and
 	// reports whether there was one.
 	Release(ours bool) bool
@@ -62,16 +64,15 @@ type held interface {
 // letGo of an object that is on its way out: its Secret is the garbage
 // collector's to delete.
 func (r *Reconciler) letGo(ctx context.Context, before api.Synced) error {
-	source := before.DeepCopyObject().(api.Synced) //nolint:forcetypeassert // A deep copy has the type of its original.
-	object, isHeld := source.(held)
-	if !isHeld {
+	if _, isHeld := before.(held); !isHeld {
 		return nil
 	}
-	ours, err := source.Ours(ctx, r.Around)
+	ours, err := before.Ours(ctx, r.Around)
 	if err != nil {
 		return err
 	}
-	if !object.Release(ours) {
+	source := before.DeepCopyObject().(held) //nolint:forcetypeassert // A deep copy has the type of its original.
+	if !source.Release(ours) {
 		return nil
 	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})

@@ -23,13 +23,9 @@ const (
 // writesAlone knows what to write: it asks Vault nothing and judges nothing. Its
 // time is the apiserver's.
 func writesAlone() contender {
-	return contender{
-		name: bareWrites, bare: true, kind: kesv1.GroupVersion().WithKind("ExternalSecret"), object: stage.ExternalSecret,
-		prepare: func(ctx context.Context, s *stage.Stage) error {
-			return s.InstallCountersign(ctx, stage.DefaultBudget())
-		},
-		start: startWriting,
-	}
+	one := countersign(bareWrites, stage.DefaultBudget())
+	one.bare, one.start = true, startWriting
+	return one
 }
 
 // writing goes on within this process.

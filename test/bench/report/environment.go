@@ -45,16 +45,17 @@ func NewEnvironment() (*Environment, error) {
 // mostBusy is what a machine without other work does not reach.
 const mostBusy = 0.2
 
-// busyNow looks for two seconds. A load average would tell of the benchmark before.
+// busyNow looks for a moment. A load average would tell of the benchmark before.
 func busyNow(fs procfs.FS) (float64, error) {
+	const looked = 2 * time.Second
 	before, err := fs.Stat()
 	if err != nil {
 		return 0, err
 	}
-	<-time.After(2 * time.Second)
+	<-time.After(looked)
 	after, err := fs.Stat()
 	idle := idleTime(after.CPUTotal) - idleTime(before.CPUTotal)
-	return 1 - idle/(2*float64(runtime.NumCPU())), err
+	return 1 - idle/(looked.Seconds()*float64(runtime.NumCPU())), err
 }
 
 func idleTime(of procfs.CPUStat) float64 { return of.Idle + of.Iowait }
