@@ -48,6 +48,8 @@ type Synced interface {
 	SecretName() string
 	// SyncStatus is what Countersign remembers of the object.
 	SyncStatus() *SyncStatus
+	// WholeStatus is what the object has in its field "status".
+	WholeStatus() any
 	// Report writes the outcome of a visit into the dialect's own fields; an
 	// empty message is success.
 	Report(at metav1.Time, message string)

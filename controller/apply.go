@@ -7,10 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -34,12 +31,9 @@ func (r *Reconciler) write(ctx context.Context, this *attempt, content *api.Cont
 // apply writes the Secret, on the condition that what stood there when Vault
 // was read still does: nothing, or that very version.
 func (r *Reconciler) apply(ctx context.Context, this *attempt, content *api.Content) (*api.SecretState, error) {
-	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(secretApply(this, content))
-	if err != nil {
-		return nil, err
-	}
-	wanted := &unstructured.Unstructured{Object: fields}
+	wanted := secretApply(this, content)
 	var written *metav1.PartialObjectMetadata
+	var err error
 	if this.secret.isGone() {
 		written, err = r.create(ctx, this, wanted)
 	} else {
@@ -58,38 +52,46 @@ const nowhere = "1"
 
 // create never merges into a Secret that somebody else has created meanwhile:
 // that one is a conflict.
-func (r *Reconciler) create(ctx context.Context, this *attempt, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
-	written := wanted.DeepCopy()
-	written.SetResourceVersion(nowhere)
-	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written),
-		client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency)
-	return metadataOf(written), err
+func (r *Reconciler) create(ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration) (*metav1.PartialObjectMetadata, error) {
+	return r.send(ctx, this, wanted, metav1.Preconditions{ResourceVersion: new(nowhere)})
 }
 
-func (r *Reconciler) update(ctx context.Context, this *attempt, wanted *unstructured.Unstructured) (*metav1.PartialObjectMetadata, error) {
+func (r *Reconciler) update(ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration) (*metav1.PartialObjectMetadata, error) {
 	if err := r.takeOverFields(ctx, this, this.secret.meta); err != nil {
 		return nil, err
 	}
-	written := wanted.DeepCopy()
-	written.SetUID(this.secret.meta.UID)
-	written.SetResourceVersion(this.secret.meta.ResourceVersion)
-	// Reading our own writes would start a cache of whole Secrets.
-	options := []client.ApplyOption{client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency}
+	var options []client.PatchOption
 	if !this.plan.Target.Creation.Merges() || isHandedOver(this) {
 		options = append(options, client.ForceOwnership)
 	}
-	err := r.Apply(ctx, client.ApplyConfigurationFromUnstructured(written), options...)
+	standing := metav1.Preconditions{UID: &this.secret.meta.UID, ResourceVersion: &this.secret.meta.ResourceVersion}
+	written, err := r.send(ctx, this, wanted, standing, options...)
 	if taken := taken(this, err); taken != nil {
 		return nil, taken
 	}
 	if why := unchangeable(err); why != "" {
 		return r.replace(ctx, this, wanted, why)
 	}
-	return metadataOf(written), err
+	return written, err
+}
+
+// send applies the Secret to what stands there. The answer is metadata only: the
+// apiserver would send the values back.
+func (r *Reconciler) send(ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration, standing metav1.Preconditions, options ...client.PatchOption) (*metav1.PartialObjectMetadata, error) {
+	conditional, meta := *wanted, *wanted.ObjectMetaApplyConfiguration
+	meta.UID, meta.ResourceVersion = standing.UID, standing.ResourceVersion
+	conditional.ObjectMetaApplyConfiguration = &meta
+	data, err := json.Marshal(conditional)
+	if err != nil {
+		return nil, err
+	}
+	written := secretNamed(this.secretKey())
+	options = append(options, client.FieldOwner(this.manager()), client.DisableReadYourWritesConsistency)
+	return written, r.Patch(ctx, written, client.RawPatch(types.ApplyPatchType, data), options...)
 }
 
 // replace a Secret that cannot be changed, where it is ours and may go.
-func (r *Reconciler) replace(ctx context.Context, this *attempt, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
+func (r *Reconciler) replace(ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration, why string) (*metav1.PartialObjectMetadata, error) {
 	switch target := this.plan.Target; {
 	case target.Keep:
 		return this.secret.meta, nil
@@ -184,13 +186,6 @@ func ownerReference(source api.Synced) *metav1ac.OwnerReferenceApplyConfiguratio
 	return metav1ac.OwnerReference().
 		WithAPIVersion(apiVersion).WithKind(kind).
 		WithName(source.GetName()).WithUID(source.GetUID()).WithController(true)
-}
-
-// metadataOf leaves the data behind.
-func metadataOf(secret *unstructured.Unstructured) *metav1.PartialObjectMetadata {
-	meta := apimeta.AsPartialObjectMetadata(secret)
-	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
-	return meta
 }
 
 // stateOf is how the Secret was left.

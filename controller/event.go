@@ -3,8 +3,10 @@ package controller
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/reference"
@@ -14,28 +16,120 @@ import (
 	"github.com/countersign/countersign/api"
 )
 
-// longestEvent is how long an event may keep a worker.
-const longestEvent = 5 * time.Second
+const (
+	// longestEvent is how long the apiserver may take to keep an event.
+	longestEvent = 5 * time.Second
+	// laterEvents are as many as may wait, a few hundred bytes each.
+	laterEvents = 1024
+)
 
-// emit tells users what became of their object, once and at once. A recorder of
-// client-go keeps each event for six minutes and more, in case that it repeats;
-// where thousands of objects are synced that is a seventh of the memory, and
-// these tell a change, which does not repeat. What is not told is in the status.
+// EventWriter tells users what became of their objects, behind the work: a Secret
+// does not wait for what is told of another. Where too much is to be told, whoever
+// tells waits. Each event is written once, and nothing of it is kept: a recorder
+// of client-go does for six minutes and more, in case that it repeats. Where
+// thousands of objects are synced that is a seventh of the memory, and these tell
+// a change, which does not repeat. What is not told is in the status.
 // https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-func (r *Reconciler) emit(ctx context.Context, object api.Synced, kind, reason, note string) {
+type EventWriter struct {
+	client   client.Client
+	instance string
+
+	mu sync.RWMutex
+	// later is nil while nobody writes what is put there.
+	later chan news
+}
+
+// news is an event before it is one.
+type news struct {
+	regarding          *corev1.ObjectReference
+	at                 metav1.MicroTime
+	kind, reason, note string
+}
+
+// NewEventWriter is of a process that has a name, to those who read its events.
+func NewEventWriter(writer client.Client, instance string) *EventWriter {
+	return &EventWriter{client: writer, instance: instance}
+}
+
+// NeedLeaderElection is false: with that it ends before the work does, which
+// writes what it still has to tell itself.
+func (w *EventWriter) NeedLeaderElection() bool { return false }
+
+// Start writes until ctx ends, and then what is left.
+func (w *EventWriter) Start(ctx context.Context) error {
+	ended := ctx.Done()
+	ctx = context.WithoutCancel(ctx)
+	later := make(chan news, laterEvents)
+	w.open(later)
+	for {
+		select {
+		case one := <-later:
+			w.write(ctx, one)
+		case <-ended:
+			w.open(nil)
+			close(later)
+			w.finish(ctx, later)
+			return nil
+		}
+	}
+}
+
+func (w *EventWriter) open(later chan news) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.later = later
+}
+
+// finish takes as long as one event may.
+func (w *EventWriter) finish(ctx context.Context, left <-chan news) {
 	ctx, cancel := context.WithTimeout(ctx, longestEvent)
 	defer cancel()
-	regarding, err := reference.GetReference(r.Scheme(), object)
-	if err == nil {
-		err = r.Create(ctx, &eventsv1.Event{
-			ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), GenerateName: fmt.Sprintf("%.200s-", object.GetName())},
-			EventTime:  metav1.NewMicroTime(r.Clock.Now()),
-			Type:       kind, Reason: reason, Note: note, Action: "Sync",
-			ReportingController: FieldManager, ReportingInstance: r.Instance,
-			Regarding: *regarding,
-		}, client.DisableReadYourWritesConsistency)
+	for one := range left {
+		w.write(ctx, one)
 	}
+}
+
+func (w *EventWriter) tell(ctx context.Context, one news) {
+	if !w.tellLater(one) {
+		w.write(ctx, one)
+	}
+}
+
+func (w *EventWriter) tellLater(one news) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	select {
+	case w.later <- one:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *EventWriter) write(ctx context.Context, one news) {
+	ctx, cancel := context.WithTimeout(ctx, longestEvent)
+	defer cancel()
+	err := w.client.Create(ctx, &eventsv1.Event{
+		ObjectMeta: metav1.ObjectMeta{Namespace: one.regarding.Namespace, GenerateName: fmt.Sprintf("%.200s-", one.regarding.Name)},
+		EventTime:  one.at, Type: one.kind, Reason: one.reason, Note: one.note, Action: "Sync",
+		ReportingController: FieldManager, ReportingInstance: w.instance,
+		Regarding: *one.regarding,
+	}, client.DisableReadYourWritesConsistency)
 	if err != nil {
-		log.FromContext(ctx).Info("an event is not told", "reason", reason, "error", err.Error())
+		logUntold(ctx, one.reason, err)
 	}
+}
+
+func logUntold(ctx context.Context, reason string, err error) {
+	log.FromContext(ctx).Info("an event is not told", "reason", reason, "error", err.Error())
+}
+
+// emit tells of one object.
+func (r *Reconciler) emit(ctx context.Context, object api.Synced, kind, reason, note string) {
+	regarding, err := reference.GetReference(r.Scheme(), object)
+	if err != nil {
+		logUntold(ctx, reason, err)
+		return
+	}
+	r.Events.tell(ctx, news{regarding: regarding, at: metav1.NewMicroTime(r.Clock.Now()), kind: kind, reason: reason, note: note})
 }

@@ -38,8 +38,8 @@ type Reconciler struct {
 	Vaults vault.Vaults
 	// Clock is for statuses and retries.
 	Clock clock.PassiveClock
-	// Instance is the process, to those who read its events.
-	Instance string
+	// Events tell users.
+	Events *EventWriter
 	// ResyncInterval has every object read again in that time; 0 is never.
 	ResyncInterval time.Duration
 	// Workers is how many objects are synced at a time.

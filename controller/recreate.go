@@ -9,6 +9,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -35,12 +37,12 @@ func unchangeable(err error) string {
 
 // recreate deletes the Secret and creates the wanted one. The old one is the
 // price of something that the apiserver takes, or it stays.
-func (r *Reconciler) recreate(ctx context.Context, this *attempt, wanted *unstructured.Unstructured, why string) (*metav1.PartialObjectMetadata, error) {
+func (r *Reconciler) recreate(ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration, why string) (*metav1.PartialObjectMetadata, error) {
 	secret := this.secret
 	if held := secret.meta.Finalizers; len(held) > 0 {
 		return nil, &heldError{why: why, finalizers: held}
 	}
-	if err := r.rehearse(ctx, wanted.DeepCopy()); err != nil {
+	if err := r.rehearse(ctx, wanted); err != nil {
 		return nil, err
 	}
 	// Between the two nothing may stop it: not the end of this process either.
@@ -66,8 +68,12 @@ func (r *Reconciler) recreate(ctx context.Context, this *attempt, wanted *unstru
 
 // rehearse creates the wanted Secret as a dry run: type, size, quota and
 // admission have their say, and only then the name that is taken.
-func (r *Reconciler) rehearse(ctx context.Context, wanted *unstructured.Unstructured) error {
-	err := r.Create(ctx, wanted, client.FieldOwner(FieldManager), client.DryRunAll, client.DisableReadYourWritesConsistency)
+func (r *Reconciler) rehearse(ctx context.Context, wanted *corev1ac.SecretApplyConfiguration) error {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted)
+	if err != nil {
+		return err
+	}
+	err = r.Create(ctx, &unstructured.Unstructured{Object: fields}, client.FieldOwner(FieldManager), client.DryRunAll, client.DisableReadYourWritesConsistency)
 	if apierrors.IsAlreadyExists(err) {
 		return nil
 	}

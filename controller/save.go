@@ -6,7 +6,9 @@ import (
 	"maps"
 	"reflect"
 
+	jsonpatch "github.com/evanphx/json-patch/v5"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -21,8 +23,6 @@ func (r *Reconciler) save(ctx context.Context, this *attempt) error {
 	if reflect.DeepEqual(this.source, this.before) {
 		return nil
 	}
-	// With this, the version that stands in the object is part of each patch.
-	this.before.SetResourceVersion("")
 	status, annotations, err := this.changes()
 	if err == nil && status {
 		write := func(object client.Object, patch client.Patch) error {
@@ -45,21 +45,13 @@ func (a *attempt) changes() (status, annotations bool, err error) {
 	if maps.Equal(a.source.GetAnnotations(), a.before.GetAnnotations()) {
 		return true, false, nil
 	}
-	data, err := client.MergeFrom(a.before).Data(a.source)
-	if err != nil {
-		return false, false, err
-	}
-	var parts struct {
-		Status json.RawMessage `json:"status"`
-	}
-	err = json.Unmarshal(data, &parts)
-	return parts.Status != nil, true, err
+	return !reflect.DeepEqual(a.source.WholeStatus(), a.before.WholeStatus()), true, nil
 }
 
 // patch leaves the part out that does not belong there: the apiserver does. What
 // it answers goes into written.
 func (a *attempt) patch(written client.Object, write func(client.Object, client.Patch) error) error {
-	data, err := client.MergeFrom(a.before).Data(a.source)
+	data, err := a.difference()
 	if err != nil {
 		return err
 	}
@@ -70,6 +62,28 @@ func (a *attempt) patch(written client.Object, write func(client.Object, client.
 	}
 	a.source.SetResourceVersion(written.GetResourceVersion())
 	return nil
+}
+
+// difference is on the condition that the version of the object is still the one
+// that was looked at. The spec is the users': it is not encoded to find it equal.
+func (a *attempt) difference() ([]byte, error) {
+	before, err := json.Marshal(writable(a.before, ""))
+	if err != nil {
+		return nil, err
+	}
+	after, err := json.Marshal(writable(a.source, a.source.GetResourceVersion()))
+	if err != nil {
+		return nil, err
+	}
+	return jsonpatch.CreateMergePatch(before, after)
+}
+
+// writable is what a save may change.
+func writable(object api.Synced, version string) any {
+	return map[string]any{
+		"metadata": metav1.ObjectMeta{Annotations: object.GetAnnotations(), ResourceVersion: version},
+		"status":   object.WholeStatus(),
+	}
 }
 
 // catchUp with a change of the object that is none of its status.

@@ -45,11 +45,10 @@ func (r *Reconciler) SetupWithManager(ctx context.Context, mgr ctrl.Manager, nam
 	if err != nil {
 		return err
 	}
-	if err := mgr.Add(r.serveReadiness(name, registry)); err != nil {
-		return err
-	}
-	if err := mgr.Add(manager.RunnableFunc(r.forgetRestores)); err != nil {
-		return err
+	for _, beside := range []manager.Runnable{r.serveReadiness(name, registry), manager.RunnableFunc(r.forgetRestores), r.Events} {
+		if err := mgr.Add(beside); err != nil {
+			return err
+		}
 	}
 	build := ctrl.NewControllerManagedBy(mgr).
 		Named(name).

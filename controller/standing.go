@@ -70,13 +70,18 @@ func (r *Reconciler) isEnding(ctx context.Context, name string) (bool, error) {
 
 // secretMetadata is nil where there is none.
 func secretMetadata(ctx context.Context, reader client.Reader, key client.ObjectKey) (*metav1.PartialObjectMetadata, error) {
-	meta := &metav1.PartialObjectMetadata{}
-	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	meta := secretNamed(key)
 	err := reader.Get(ctx, key, meta)
 	if apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // That there is none is the answer.
 	}
 	return meta, err
+}
+
+func secretNamed(key client.ObjectKey) *metav1.PartialObjectMetadata {
+	meta := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	meta.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Secret"))
+	return meta
 }
 
 // entryOf is what a manager owns of a Secret, by server-side apply or, before

@@ -28,9 +28,6 @@ const (
 // syncOnce looks at every object once, as the controller would, and tells which
 // are not ready then.
 func (w *wiring) syncOnce(ctx context.Context, out io.Writer) error {
-	if _, err := w.mgr.GetCache().GetInformer(ctx, metadataOf("Secret")); err != nil {
-		return fmt.Errorf("watch Secrets: %w", err)
-	}
 	compiled := w.policyChanged.add()
 	ctx, end := context.WithCancel(ctx)
 	defer end()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -37,8 +38,9 @@ type wiring struct {
 
 // wire has the objects and namespaces watched, and the policy followed.
 func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings *config.Settings) (*wiring, error) {
-	// The webhooks of a replica that does not lead need them too.
-	for _, watched := range append(enabled(settings).newObjects(), namespaceMetadata()) {
+	// The webhooks of a replica that does not lead need them too. What is watched
+	// before the start is waited for once.
+	for _, watched := range append(enabled(settings).newObjects(), watchedBeside(options)...) {
 		if _, err := mgr.GetCache().GetInformer(ctx, watched); err != nil {
 			return nil, fmt.Errorf("watch %T: %w", watched, err)
 		}
@@ -50,6 +52,15 @@ func wire(ctx context.Context, mgr ctrl.Manager, options *serveOptions, settings
 	}
 	w.judge = &config.Judge{Policy: w.live.Policy, Namespaces: mgr.GetClient(), Live: mgr.GetAPIReader()}
 	return w, nil
+}
+
+// watchedBeside are the kinds that are watched beside the objects.
+func watchedBeside(options *serveOptions) []client.Object {
+	kinds := []client.Object{namespaceMetadata(), &corev1.ConfigMap{}}
+	if options.sync {
+		kinds = append(kinds, metadataOf("Secret"))
+	}
+	return kinds
 }
 
 // openVaults has their budgets follow the settings file.
@@ -166,9 +177,9 @@ func (w *wiring) reconciler(of syncedKind) (*controller.Reconciler, error) {
 		Client: w.mgr.GetClient(), Live: w.mgr.GetAPIReader(),
 		New: of.newObject, NewList: of.newList,
 		Around: judge.Surroundings(), Judge: w.judge, Vaults: w.vaults.Vaults, Data: controller.NewDataReader(w.mgr.GetAPIReader()),
-		Clock: clock.RealClock{}, Instance: "countersign-" + host,
-		Restores: controller.NewRestores(clock.RealClock{}),
-		Metrics:  controller.NewMetrics(metrics.Registry, of.name()),
+		Clock: clock.RealClock{}, Restores: controller.NewRestores(clock.RealClock{}),
+		Events:  controller.NewEventWriter(w.mgr.GetClient(), "countersign-"+host),
+		Metrics: controller.NewMetrics(metrics.Registry, of.name()),
 
 		NamesSecrets: of.namesSecrets, Referred: of.referred, Referring: of.referring(judge),
 

@@ -47,6 +47,8 @@ func newTransport(settings config.Vault, own *tls.Certificate) (*transport, erro
 		return nil, errors.New("http.DefaultTransport was replaced")
 	}
 	base = base.Clone()
+	// Or each of many reads at once dials, and all but two hang up after it.
+	base.MaxIdleConnsPerHost = base.MaxIdleConns
 	base.TLSClientConfig = &tls.Config{ServerName: settings.TLSServerName, MinVersion: tls.VersionTLS12}
 	if settings.CAFile != "" {
 		pool, err := loadCAs(settings.CAFile)

@@ -48,6 +48,9 @@ func (e *ExternalSecret) remembered() api.SyncStatus {
 // SyncStatus is what is remembered.
 func (e *ExternalSecret) SyncStatus() *api.SyncStatus { return &e.Sync }
 
+// WholeStatus is ESO's.
+func (e *ExternalSecret) WholeStatus() any { return &e.Status }
+
 // Keep writes the Ready condition into the status, and all else that is
 // remembered into the annotation: ESO's CRD has no other conditions.
 func (e *ExternalSecret) Keep() {

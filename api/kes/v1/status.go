@@ -17,6 +17,9 @@ func (e *ExternalSecret) Controller() string { return e.Spec.ControllerID }
 // SyncStatus is the part of the status that all dialects share.
 func (e *ExternalSecret) SyncStatus() *api.SyncStatus { return &e.Status.SyncStatus }
 
+// WholeStatus is KES's and what is remembered.
+func (e *ExternalSecret) WholeStatus() any { return &e.Status }
+
 // SecretName is that of the object.
 func (e *ExternalSecret) SecretName() string { return e.Name }
 
