@@ -57,21 +57,20 @@ func (w *EventWriter) NeedLeaderElection() bool { return false }
 
 // Start writes until ctx ends, and then what is left.
 func (w *EventWriter) Start(ctx context.Context) error {
-	ended := ctx.Done()
-	ctx = context.WithoutCancel(ctx)
+	writing := context.WithoutCancel(ctx)
 	later := make(chan news, laterEvents)
 	w.open(later)
-	for {
+	for ctx.Err() == nil {
 		select {
 		case one := <-later:
-			w.write(ctx, one)
-		case <-ended:
-			w.open(nil)
-			close(later)
-			w.finish(ctx, later)
-			return nil
+			w.write(writing, one)
+		case <-ctx.Done():
 		}
 	}
+	w.open(nil)
+	close(later)
+	w.finish(writing, later)
+	return nil
 }
 
 func (w *EventWriter) open(later chan news) {
