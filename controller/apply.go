@@ -77,7 +77,9 @@ func (r *Reconciler) update(ctx context.Context, this *attempt, wanted *corev1ac
 
 // send applies the Secret to what stands there. The answer is metadata only: the
 // apiserver would send the values back.
-func (r *Reconciler) send(ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration, standing metav1.Preconditions, options ...client.PatchOption) (*metav1.PartialObjectMetadata, error) {
+func (r *Reconciler) send(
+	ctx context.Context, this *attempt, wanted *corev1ac.SecretApplyConfiguration, standing metav1.Preconditions, options ...client.PatchOption,
+) (*metav1.PartialObjectMetadata, error) {
 	conditional, meta := *wanted, *wanted.ObjectMetaApplyConfiguration
 	meta.UID, meta.ResourceVersion = standing.UID, standing.ResourceVersion
 	conditional.ObjectMetaApplyConfiguration = &meta

@@ -2,7 +2,7 @@ package controller
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,7 +45,7 @@ func (s *slowEvents) notes() []string {
 }
 
 func newsOf(i int) news {
-	return news{regarding: &corev1.ObjectReference{Namespace: "team-a", Name: "app"}, note: fmt.Sprint(i)}
+	return news{regarding: &corev1.ObjectReference{Namespace: "team-a", Name: "app"}, note: strconv.Itoa(i)}
 }
 
 func notes(from, to int) []string {

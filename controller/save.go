@@ -23,8 +23,9 @@ func (r *Reconciler) save(ctx context.Context, this *attempt) error {
 	if reflect.DeepEqual(this.source, this.before) {
 		return nil
 	}
-	status, annotations, err := this.changes()
-	if err == nil && status {
+	status, annotations := this.changes()
+	var err error
+	if status {
 		write := func(object client.Object, patch client.Patch) error {
 			return r.Status().Patch(ctx, object, patch, client.FieldOwner(FieldManager))
 		}
@@ -41,11 +42,11 @@ func (r *Reconciler) save(ctx context.Context, this *attempt) error {
 
 // changes are the parts of the object that are new. Where no annotation is, the
 // status is all that can be.
-func (a *attempt) changes() (status, annotations bool, err error) {
+func (a *attempt) changes() (status, annotations bool) {
 	if maps.Equal(a.source.GetAnnotations(), a.before.GetAnnotations()) {
-		return true, false, nil
+		return true, false
 	}
-	return !reflect.DeepEqual(a.source.WholeStatus(), a.before.WholeStatus()), true, nil
+	return !reflect.DeepEqual(a.source.WholeStatus(), a.before.WholeStatus()), true
 }
 
 // patch leaves the part out that does not belong there: the apiserver does. What
