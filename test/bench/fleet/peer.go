@@ -50,11 +50,17 @@ func peersOf(binary string, environment *report.Environment) ([]contender, error
 	return []contender{peer(binary, peerDefault), peer(binary, peerTuned, tuned...)}, nil
 }
 
-// peerVersion is what the go command wrote into the binary.
+// peerVersion is what the go command wrote into the binary: the commit where it
+// was built from a checkout, whose tags of a second major version say nothing to it.
 func peerVersion(binary string) (string, error) {
 	info, err := buildinfo.ReadFile(binary)
 	if err != nil {
 		return "", err
+	}
+	for _, setting := range info.Settings {
+		if info.Main.Path == peerModule && setting.Key == "vcs.revision" {
+			return fmt.Sprintf("commit %.12s", setting.Value), nil
+		}
 	}
 	for _, module := range append(info.Deps, &info.Main) {
 		if module.Path == peerModule {
