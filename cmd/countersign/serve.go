@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -42,7 +43,7 @@ func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 	if err := setUpLogging(options); err != nil {
 		return err
 	}
-	saveMemory()
+	saveMemory(options)
 	mgr, err := newManager(options, enabled(settings).newObjects(), ctx.Done())
 	if err != nil {
 		return fmt.Errorf("manager: %w", err)
@@ -72,11 +73,15 @@ func serve(ctx context.Context, options *serveOptions, out io.Writer) error {
 // a quarter of the memory.
 const garbage = 50
 
-// saveMemory leaves an operator's own setting as it is.
+// saveMemory leaves an operator's own setting as it is. Samples of what takes
+// memory take some themselves, and nobody sees them where no profile is served.
 // https://pkg.go.dev/runtime#hdr-Environment_Variables
-func saveMemory() {
+func saveMemory(options *serveOptions) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
+	}
+	if options.pprofAddress() == "" {
+		runtime.MemProfileRate = 0
 	}
 }
 
