@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -94,11 +93,11 @@ func (s *Stage) furnishVault(ctx context.Context) error {
 
 // Versions of all that runs.
 func (s *Stage) Versions(ctx context.Context, environment *report.Environment) error {
-	root, err := harness.ModuleRoot()
+	binary, err := Product()
 	if err != nil {
 		return err
 	}
-	product, err := exec.CommandContext(ctx, filepath.Join(root, "bin", "countersign"), "version").Output()
+	product, err := exec.CommandContext(ctx, binary, "version").Output()
 	if err != nil {
 		return err
 	}
