@@ -104,7 +104,7 @@ fuzz: ## Run each fuzz test for FUZZ_TIME
 
 # Each writes its page; the sizes are flags: make bench-fleet BENCH_FLAGS="-runs 1".
 .PHONY: bench $(BENCHES:%=bench-%)
-bench: ## Measure everything, into docs/benchmarks; takes more than half an hour
+bench: ## Measure everything, into docs/benchmarks; takes about three quarters of an hour
 	@$(MAKE) -j1 --keep-going $(BENCHES:%=bench-%)
 $(BENCHES:%=bench-%): bench-%: build run-tools
 	cd test/bench && go run ./$* -folder ../../docs/benchmarks $(BENCH_FLAGS)
