@@ -49,7 +49,8 @@ func prepareAndSync(ctx context.Context, s *stage.Stage, one contender, objects 
 }
 
 // coldSync lasts from the start of the process until all Secrets stand. Requests
-// and costs are those until all objects say that they are ready.
+// and costs are those until all objects say that they are ready, and their events
+// do.
 func coldSync(ctx context.Context, s *stage.Stage, one contender, objects int) (result, error) {
 	mark, err := s.Env.Vault.AuditMark()
 	if err != nil {
@@ -69,6 +70,9 @@ func coldSync(ctx context.Context, s *stage.Stage, one contender, objects int) (
 		return result{}, err
 	}
 	if err := harness.Eventually(ctx, 200*time.Millisecond, within, allReady(s, one, objects)); err != nil {
+		return result{}, err
+	}
+	if err := s.AwaitTold(ctx); err != nil {
 		return result{}, err
 	}
 	measured := result{took: stood.Sub(started)}

@@ -81,7 +81,7 @@ func (f *fleet) coldSync(ctx context.Context, r *result) error {
 			return err
 		}
 		r.took = stood.Sub(started)
-		return f.awaitIdle(ctx)
+		return errors.Join(f.awaitIdle(ctx), f.AwaitTold(ctx))
 	})
 	if err != nil {
 		return err
