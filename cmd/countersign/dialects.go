@@ -4,13 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	corev1 "k8s.io/api/core/v1"
-	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/countersign/countersign/api"
@@ -131,14 +128,16 @@ func recordedGroups(settings *config.Settings) sets.Set[string] {
 	return groups
 }
 
-// newScheme knows the types that are read or written, and no more: that of all
-// of Kubernetes would be a tenth of the memory.
+// newScheme knows the types of Kubernetes and of every dialect.
 func newScheme() (*runtime.Scheme, error) {
-	types := runtime.NewSchemeBuilder(
-		admissionregistrationv1.AddToScheme, authenticationv1.AddToScheme, corev1.AddToScheme, eventsv1.AddToScheme, esov1.AddToScheme)
-	for _, one := range dialects() {
-		types.Register(one.addToScheme)
-	}
 	scheme := runtime.NewScheme()
-	return scheme, types.AddToScheme(scheme)
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	for _, one := range dialects() {
+		if err := one.addToScheme(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, esov1.AddToScheme(scheme)
 }

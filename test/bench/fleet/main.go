@@ -29,10 +29,10 @@ func main() {
 
 func run(objects, runs int, folder string) error {
 	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
-		peers, err := peersOf(os.Getenv("ESO_BIN"), environment)
-		if err == nil {
-			err = readAnew(os.Getenv("ESO_BIN"))
+		if err := stage.ReadProductAnew(); err != nil {
+			return nil, err
 		}
+		peers, err := peersOf(os.Getenv("ESO_BIN"), environment)
 		if err != nil {
 			return nil, err
 		}
@@ -42,19 +42,6 @@ func run(objects, runs int, folder string) error {
 		}
 		return newPage(rows, environment)
 	})
-}
-
-// readAnew has all contenders read from the disk, a peer where there is one.
-func readAnew(peer string) error {
-	product, err := stage.Product()
-	if err != nil {
-		return err
-	}
-	binaries := []string{product}
-	if peer != "" {
-		binaries = append(binaries, peer)
-	}
-	return stage.ReadAnew(binaries...)
 }
 
 // measureAll has the contenders take turns, so that whatever else the machine

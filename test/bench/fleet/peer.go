@@ -47,6 +47,9 @@ func peersOf(binary string, environment *report.Environment) ([]contender, error
 		return nil, err
 	}
 	environment.Notef("External Secrets Operator, tuned: `%s`", strings.Join(tuned, " "))
+	if err := stage.ReadAnew(binary); err != nil {
+		return nil, err
+	}
 	return []contender{peer(binary, peerDefault), peer(binary, peerTuned, tuned...)}, nil
 }
 

@@ -47,11 +47,7 @@ func parseSizes(text string) ([]int, error) {
 
 func run(sizes []int, window time.Duration, folder string) error {
 	return report.Run(folder, func(ctx context.Context, environment *report.Environment) (*report.Page, error) {
-		product, err := stage.Product()
-		if err != nil {
-			return nil, err
-		}
-		if err := stage.ReadAnew(product); err != nil {
+		if err := stage.ReadProductAnew(); err != nil {
 			return nil, err
 		}
 		var results []result

@@ -81,7 +81,10 @@ func (f *fleet) coldSync(ctx context.Context, r *result) error {
 			return err
 		}
 		r.took = stood.Sub(started)
-		return errors.Join(f.awaitIdle(ctx), f.AwaitTold(ctx))
+		if err := f.awaitIdle(ctx); err != nil {
+			return err
+		}
+		return f.AwaitTold(ctx)
 	})
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package stage
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -16,21 +15,21 @@ func Product() (string, error) {
 	return filepath.Join(root, "bin", "countersign"), err
 }
 
-// ReadAnew has programs read from the disk when they are started next, as they
-// are on a node. What the linker has just written is in memory in other pieces,
-// of which a process is given more: 3 MB of the 55 that Countersign takes.
-// https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
-func ReadAnew(binaries ...string) error {
-	for _, path := range binaries {
-		if err := forget(path); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+// ReadProductAnew is ReadAnew of Countersign's binary.
+func ReadProductAnew() error {
+	product, err := Product()
+	if err != nil {
+		return err
 	}
-	return nil
+	return ReadAnew(product)
 }
 
-func forget(path string) (err error) {
-	file, err := os.Open(path)
+// ReadAnew has a program read from the disk when it is started next, as it is on
+// a node. What the linker has just written is in memory in other pieces, of which
+// a process is given more: 3 MB of the 55 that Countersign takes.
+// https://man7.org/linux/man-pages/man2/posix_fadvise.2.html
+func ReadAnew(binary string) (err error) {
+	file, err := os.Open(binary)
 	if err != nil {
 		return err
 	}

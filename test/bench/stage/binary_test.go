@@ -28,7 +28,7 @@ func TestReadAnew(t *testing.T) {
 		t.Error(diff)
 	}
 	missing := filepath.Join(t.TempDir(), "missing")
-	if err := ReadAnew(binary, missing); err == nil || !strings.Contains(err.Error(), missing) {
+	if err := ReadAnew(missing); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("got %v", err)
 	}
 }
